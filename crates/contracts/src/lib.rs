@@ -1,0 +1,1 @@
+//! What the roles promise each other and the edge.

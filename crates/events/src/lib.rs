@@ -1,0 +1,1 @@
+//! Event payloads, the envelope and the registry.

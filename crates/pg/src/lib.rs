@@ -1,0 +1,1 @@
+//! PostgreSQL pools, transactions, pages, migrations.

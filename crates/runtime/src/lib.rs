@@ -1,0 +1,1 @@
+//! Configuration, telemetry, HTTP, cache, limits, shutdown.
