@@ -118,7 +118,8 @@ impl Money {
         let scale = 10_i64.pow(digits);
         let fraction_units: i64 =
             format!("{decimals:0<width$}0", width = digits as usize).parse::<i64>().map_err(|_| bad())? / 10;
-        let units = whole.parse::<i64>().ok().and_then(|w| w.checked_mul(scale)).and_then(|w| w.checked_add(fraction_units));
+        let units =
+            whole.parse::<i64>().ok().and_then(|w| w.checked_mul(scale)).and_then(|w| w.checked_add(fraction_units));
         match units {
             Some(amount) if amount <= MAX_AMOUNT => Ok(Self { amount, currency }),
             _ => Err(MoneyError::TooLarge),

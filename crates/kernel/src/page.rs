@@ -46,7 +46,11 @@ impl Cursor {
     /// Reads a cursor that a caller sent. Error: 400 `INVALID_CURSOR`.
     pub fn decode<K: DeserializeOwned>(list: &str, text: &str) -> Result<K, Failure> {
         let invalid = || {
-            Failure::new(ErrorKind::Malformed, "INVALID_CURSOR", "The cursor is not one that this list with this order gave out")
+            Failure::new(
+                ErrorKind::Malformed,
+                "INVALID_CURSOR",
+                "The cursor is not one that this list with this order gave out",
+            )
         };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
         let (key, sum) = bytes.split_last_chunk::<4>().ok_or_else(invalid)?;

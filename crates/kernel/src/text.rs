@@ -12,7 +12,8 @@ pub fn clean(field: &str, text: &str, min: usize, max: usize) -> Result<String, 
         return Err(FieldError::new(field, "INVALID_CHARACTER", format!("{field} has a control character")));
     }
     if length < min {
-        let message = if min == 1 { format!("{field} is empty") } else { format!("{field} takes at least {min} characters") };
+        let message =
+            if min == 1 { format!("{field} is empty") } else { format!("{field} takes at least {min} characters") };
         return Err(FieldError::new(field, "TOO_SHORT", message));
     }
     if length > max {
