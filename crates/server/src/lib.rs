@@ -1,1 +1,3 @@
 //! The Tradepost binary.
+
+pub mod postgres;

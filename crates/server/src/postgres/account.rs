@@ -22,27 +22,19 @@ impl Account {
         if !rustix::process::geteuid().is_root() {
             return Self { change_to: None };
         }
-        let owner = fs::metadata(home)
-            .ok()
-            .map(|meta| (meta.uid(), meta.gid()))
-            .filter(|(uid, _)| *uid != 0);
+        let owner = fs::metadata(home).ok().map(|meta| (meta.uid(), meta.gid())).filter(|(uid, _)| *uid != 0);
         let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let change_to = owner
             .or_else(|| lookup(&accounts, "postgres"))
             .or_else(|| lookup(&accounts, "nobody"))
             .unwrap_or((65534, 65534));
-        Self {
-            change_to: Some(change_to),
-        }
+        Self { change_to: Some(change_to) }
     }
 
     /// A command that runs under this account, in `folder`, untouched by PG* variables meant for other servers.
     pub(super) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .env("LC_ALL", "C");
+        command.current_dir(folder).stdin(Stdio::null()).env("LC_ALL", "C");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);

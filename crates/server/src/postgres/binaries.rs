@@ -39,14 +39,8 @@ impl Binaries {
             other = other.max(Some(binaries.version));
         }
         match (other, wanted) {
-            (Some(found), Some(data)) => Err(PostgresError::OtherVersion {
-                folder: data_dir.to_owned(),
-                data,
-                found,
-            }),
-            _ => Err(PostgresError::NoBinaries {
-                looked_at: setting.map(Path::to_owned),
-            }),
+            (Some(found), Some(data)) => Err(PostgresError::OtherVersion { folder: data_dir.to_owned(), data, found }),
+            _ => Err(PostgresError::NoBinaries { looked_at: setting.map(Path::to_owned) }),
         }
     }
 
@@ -63,12 +57,7 @@ impl Binaries {
         if !folder.join("initdb").is_file() {
             return None;
         }
-        let output = account
-            .command(&postgres, Path::new("/"))
-            .arg("--version")
-            .output()
-            .await
-            .ok()?;
+        let output = account.command(&postgres, Path::new("/")).arg("--version").output().await.ok()?;
         let version = major(&String::from_utf8_lossy(&output.stdout))?;
         (version >= OLDEST).then_some(Self { folder, version })
     }
@@ -82,11 +71,7 @@ fn candidates(setting: Option<&Path>, data_dir: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = env::var_os("PATH")
         .map(|path| env::split_paths(&path).filter(|folder| folder.is_absolute()).collect())
         .unwrap_or_default();
-    folders.extend(
-        (OLDEST..=NEWEST)
-            .rev()
-            .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin"))),
-    );
+    folders.extend((OLDEST..=NEWEST).rev().map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin"))));
     folders.push(data_dir.join("postgresql/bin"));
     folders
 }

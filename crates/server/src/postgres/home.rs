@@ -47,28 +47,21 @@ impl Home {
         }
         let account = Account::choose(&place);
         if place.symlink_metadata().is_err() {
-            DirBuilder::new()
-                .recursive(true)
-                .create(data_dir)
-                .map_err(PostgresError::io("create", data_dir))?;
+            DirBuilder::new().recursive(true).create(data_dir).map_err(PostgresError::io("create", data_dir))?;
             create_folder(&place, account)?;
             if !enters(account, &place).await? {
                 fs::remove_dir(&place).map_err(PostgresError::io("remove", &place))?;
                 move_elsewhere(&place, account)?;
             }
         }
-        let folder = place
-            .canonicalize()
-            .map_err(PostgresError::io("find", &place))?;
+        let folder = place.canonicalize().map_err(PostgresError::io("find", &place))?;
         if !enters(account, &folder).await? {
             return Err(PostgresError::Unreachable { folder });
         }
+        // Again, in case the first time was cut off between making it and handing it over.
+        account.take(&folder).map_err(PostgresError::io("change the owner of", &folder))?;
         let lock = lock(&folder, account)?;
-        Ok(Self {
-            folder,
-            account,
-            lock,
-        })
+        Ok(Self { folder, account, lock })
     }
 
     /// Where the folder, or the link to it, lies.
@@ -140,13 +133,8 @@ impl Home {
             .mode(0o600)
             .open(&path)
             .map_err(PostgresError::io("open", &path))?;
-        self.account
-            .take(&path)
-            .map_err(PostgresError::io("change the owner of", &path))?;
-        let end = log
-            .metadata()
-            .map_err(PostgresError::io("read", &path))?
-            .len();
+        self.account.take(&path).map_err(PostgresError::io("change the owner of", &path))?;
+        let end = log.metadata().map_err(PostgresError::io("read", &path))?.len();
         Ok((log, end))
     }
 
@@ -208,10 +196,7 @@ impl Home {
 }
 
 async fn enters(account: Account, folder: &Path) -> Result<bool, PostgresError> {
-    account
-        .can_enter(folder)
-        .await
-        .map_err(PostgresError::io("enter", folder))
+    account.can_enter(folder).await.map_err(PostgresError::io("enter", folder))
 }
 
 /// A folder for the server's account alone.
@@ -249,22 +234,14 @@ fn lock(folder: &Path, account: Account) -> Result<File, PostgresError> {
         .mode(0o600)
         .open(&path)
         .map_err(PostgresError::io("open", &path))?;
-    account
-        .take(&path)
-        .map_err(PostgresError::io("change the owner of", &path))?;
+    account.take(&path).map_err(PostgresError::io("change the owner of", &path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(PostgresError::InUse {
-            folder: folder.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(PostgresError::InUse { folder: folder.to_owned() }),
         Err(TryLockError::Error(error)) => Err(PostgresError::io("lock", &path)(error)),
     }
 }
 
 fn random_letters(count: usize) -> String {
-    rand::rng()
-        .sample_iter(Alphanumeric)
-        .take(count)
-        .map(char::from)
-        .collect()
+    rand::rng().sample_iter(Alphanumeric).take(count).map(char::from).collect()
 }

@@ -30,7 +30,7 @@ use self::home::Home;
 use self::postmaster::{POLL, PidFile};
 
 /// How long a server may take to be ready; after a crash it first replays its log.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+const START_PATIENCE: Duration = Duration::from_mins(2);
 /// Folder names longer than this leave no room for a socket's name, which may have 107 bytes.
 const LONGEST_SOCKET_FOLDER: usize = 107 - "/.s.PGSQL.65535".len();
 
@@ -109,7 +109,9 @@ impl PostgresServer {
                 // Another process took the port since it was found free.
                 Launch::Ended(log) if log.contains("could not bind") && Instant::now() < deadline => preferred = None,
                 // A killed server's own children are still on their way out.
-                Launch::Ended(log) if log.contains("still in use") && Instant::now() < deadline => sleep(POLL * 10).await,
+                Launch::Ended(log) if log.contains("still in use") && Instant::now() < deadline => {
+                    sleep(POLL * 10).await;
+                }
                 Launch::Ended(log) => {
                     return Err(PostgresError::Failed { what: "PostgreSQL did not start".to_owned(), log });
                 }
