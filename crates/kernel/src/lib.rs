@@ -8,6 +8,7 @@
 //! | [`clock`] | the time, replaceable in tests |
 //! | [`failure`] | what went wrong, as kind + stable code + public message |
 //! | [`context`] | who asks, for which request, until when |
+//! | [`secret`] | configured secrets, which are never printed |
 //! | [`text`] | rules for text that comes from outside |
 
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod failure;
 pub mod id;
 pub mod money;
 pub mod page;
+pub mod secret;
 pub mod text;
 
 pub use clock::Clock;
@@ -23,3 +25,4 @@ pub use context::{Actor, Context, IdempotencyKey, Scope, Scopes};
 pub use failure::{ErrorKind, Failure, FieldError};
 pub use money::{Currency, Money};
 pub use page::{Cursor, Page, PageRequest};
+pub use secret::Secret;
