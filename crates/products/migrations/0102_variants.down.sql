@@ -1,0 +1,2 @@
+DROP TABLE variant_prices;
+DROP TABLE variants;
