@@ -1,0 +1,69 @@
+//! The outermost layer of every listener: gives the request its id and makes every failure look alike.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use kernel::{ErrorKind, Failure};
+
+use super::reply::ApiError;
+
+/// The header that tells the request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static REQUEST: RequestMeta;
+}
+
+/// What every part of a request's handling can know of it.
+#[derive(Clone, Debug)]
+pub struct RequestMeta {
+    /// The request's id: ours, never the client's, so that it is unique in the logs.
+    pub id: Arc<str>,
+    /// When the request arrived.
+    pub arrived: Instant,
+}
+
+/// The current request, inside [`enter`]; elsewhere one with an empty id.
+pub fn current() -> RequestMeta {
+    REQUEST.try_with(Clone::clone).unwrap_or_else(|_| RequestMeta { id: "".into(), arrived: Instant::now() })
+}
+
+/// The layer.
+pub async fn enter(request: Request, next: Next) -> Response {
+    let id: Arc<str> = kernel::id::new_id().to_string().into();
+    let meta = RequestMeta { id: Arc::clone(&id), arrived: Instant::now() };
+    let respond = async move {
+        let response = next.run(request).await;
+        with_failure_body(response)
+    };
+    let mut response = REQUEST.scope(meta, respond).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Answers that the router makes itself (unknown path, wrong method) come without a body in our form: they get one.
+fn with_failure_body(response: Response) -> Response {
+    let ours = response.headers().contains_key(header::CONTENT_TYPE);
+    let failure = match response.status() {
+        _ if ours => return response,
+        StatusCode::NOT_FOUND => Failure::new(ErrorKind::NotFound, "ROUTE_NOT_FOUND", "There is nothing at this path"),
+        StatusCode::METHOD_NOT_ALLOWED => Failure::new(
+            ErrorKind::MethodNotAllowed,
+            "METHOD_NOT_ALLOWED",
+            "This path does not take this method; see Allow",
+        ),
+        _ => return response,
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut rendered = ApiError::from(failure).into_response();
+    if let Some(allow) = allow {
+        rendered.headers_mut().insert(header::ALLOW, allow);
+    }
+    rendered
+}
