@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, errors};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use kernel::Clock;
 use pem::Pem;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::KeyConfigError;
-use crate::token::{ACCESS_TOKEN_SECONDS, Claims, Jwks, TOKEN_TYPE, TokenConfig};
+use crate::token::{ACCESS_TOKEN_SECONDS, Claims, Jwks, TOKEN_TYPE, TokenConfig, is_p256};
 
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const PUBLIC_KEY: &str = "PUBLIC KEY";
@@ -58,7 +58,7 @@ impl TokenSigner {
         let public = public.map_err(|_| KeyConfigError::BadSigningKey)?;
         let public_pem = pem::encode(&Pem::new(PUBLIC_KEY, public.as_ref()));
 
-        let current = public_jwk(&public_pem).map_err(|_| KeyConfigError::BadSigningKey)?;
+        let current = public_jwk(&public_pem).ok_or(KeyConfigError::BadSigningKey)?;
         let header = Header {
             typ: Some(TOKEN_TYPE.to_owned()),
             kid: current.common.key_id.clone(),
@@ -66,7 +66,7 @@ impl TokenSigner {
         };
         let mut keys = vec![current];
         for (at, pem) in config.previous_public_keys.iter().enumerate() {
-            let jwk = public_jwk(pem).map_err(|_| KeyConfigError::BadPublicKey(at + 1))?;
+            let jwk = public_jwk(pem).ok_or(KeyConfigError::BadPublicKey(at + 1))?;
             if !keys.contains(&jwk) {
                 keys.push(jwk);
             }
@@ -136,11 +136,11 @@ fn private_der(text: &SecretString) -> Result<Zeroizing<Vec<u8>>, KeyConfigError
     if is_private { Ok(der) } else { Err(KeyConfigError::BadSigningKey) }
 }
 
-/// The key as it is published. Its id is its thumbprint (RFC 7638), so that it never has to be configured.
-fn public_jwk(pem: &str) -> errors::Result<Jwk> {
-    let key = DecodingKey::from_ec_pem(pem.as_bytes())?;
-    let mut jwk = Jwk::from_decoding_key(&key, Some(Algorithm::ES256))?;
+/// The key as it is published, if it is one. Its id is its thumbprint (RFC 7638), so that none has to be configured.
+fn public_jwk(pem: &str) -> Option<Jwk> {
+    let key = DecodingKey::from_ec_pem(pem.as_bytes()).ok()?;
+    let mut jwk = Jwk::from_decoding_key(&key, Some(Algorithm::ES256)).ok().filter(is_p256)?;
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256)?);
-    Ok(jwk)
+    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).ok()?);
+    Some(jwk)
 }

@@ -4,6 +4,7 @@
 //! `sid` names the session, that is the family of refresh tokens that this token came from.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
 use kernel::{ErrorKind, Failure, Scopes};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -20,6 +21,11 @@ pub(crate) const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 /// The header's type, as RFC 9068 asks, so that no other JWT of the same issuer passes for an access token.
 pub(crate) const TOKEN_TYPE: &str = "at+jwt";
+
+/// Whether a key is on the curve of ES256.
+pub(crate) fn is_p256(key: &Jwk) -> bool {
+    matches!(&key.algorithm, AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256)
+}
 
 /// Settings of the token signer.
 #[derive(Clone, Debug, Default, Deserialize)]

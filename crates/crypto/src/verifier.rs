@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use kernel::{Clock, Scopes};
 use moka::sync::Cache;
@@ -16,7 +15,7 @@ use uuid::Uuid;
 
 use crate::error::KeyConfigError;
 use crate::primitives::sha256;
-use crate::token::{ACCESS_TOKEN_SECONDS, Jwks, LEEWAY, TOKEN_TYPE, TokenError, VerifiedToken};
+use crate::token::{ACCESS_TOKEN_SECONDS, Jwks, LEEWAY, TOKEN_TYPE, TokenError, VerifiedToken, is_p256};
 
 /// Tokens remembered at the most: a few megabytes.
 const REMEMBERED_TOKENS: u64 = 20_000;
@@ -53,9 +52,7 @@ impl TokenVerifier {
     pub fn new(jwks: &Jwks, issuer: &str, audience: &str, clock: Clock) -> Result<Self, KeyConfigError> {
         let mut keys = HashMap::new();
         for jwk in &jwks.keys {
-            let is_p256 =
-                matches!(&jwk.algorithm, AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256);
-            if let (true, Some(id), Ok(key)) = (is_p256, &jwk.common.key_id, DecodingKey::from_jwk(jwk)) {
+            if let (true, Some(id), Ok(key)) = (is_p256(jwk), &jwk.common.key_id, DecodingKey::from_jwk(jwk)) {
                 keys.insert(id.clone(), key);
             }
         }
