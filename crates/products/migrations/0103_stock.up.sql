@@ -30,7 +30,7 @@ CREATE INDEX idx_inventory_levels_location ON inventory_levels (location_id);
 
 -- The ledger: one row for each change of a level's counters. Rows are only added; the sums of the deltas are the counters.
 CREATE TABLE stock_movements (
-    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     level_id UUID NOT NULL REFERENCES inventory_levels (id),
     kind TEXT NOT NULL CHECK (kind IN ('set', 'reserve', 'release', 'commit', 'import')),
     on_hand_delta BIGINT NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE stock_movements (
     created_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 -- The ledger of one level, in order, and the foreign key.
-CREATE INDEX idx_stock_movements_level ON stock_movements (level_id, id);
+CREATE INDEX idx_stock_movements_level ON stock_movements (level_id, position);
 
 -- What is held for an order. A row in the state `released` without lines marks an order that gave up before it reserved.
 CREATE TABLE reservations (
