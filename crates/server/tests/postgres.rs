@@ -4,7 +4,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -129,15 +130,26 @@ async fn what_an_interrupted_first_start_left_is_made_anew() {
 async fn a_pid_file_that_names_a_foreign_process_does_not_hinder() {
     let (_outer, data_dir) = data_folder();
     let server = PostgresServer::start(options(&data_dir)).await.unwrap();
-    let pid_file = server.folder().join("cluster/postmaster.pid");
+    let cluster = server.folder().join("cluster");
+    let pid_file = cluster.join("postmaster.pid");
     let text = fs::read_to_string(&pid_file).unwrap();
     let (_, rest) = text.split_once('\n').unwrap();
     server.stop().await.unwrap();
 
-    fs::write(&pid_file, format!("{}\n{rest}", std::process::id())).unwrap();
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
-    connect(&server).await;
-    server.stop().await.unwrap();
+    // PostgreSQL itself would take a process of its own account for another server.
+    let mut foreign = Command::new("sleep");
+    foreign.arg("600");
+    if rustix::process::geteuid().is_root() {
+        foreign.uid(fs::metadata(&cluster).unwrap().uid());
+    }
+    let mut foreign = foreign.spawn().unwrap();
+    fs::write(&pid_file, format!("{}\n{rest}", foreign.id())).unwrap();
+    let server = PostgresServer::start(options(&data_dir)).await;
+    let survived = foreign.try_wait().unwrap().is_none();
+    foreign.kill().unwrap();
+    foreign.wait().unwrap();
+    assert!(survived);
+    server.unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
