@@ -131,9 +131,7 @@ impl fmt::Debug for TokenSigner {
 
 fn private_der(text: &SecretString) -> Result<Zeroizing<Vec<u8>>, KeyConfigError> {
     let block = pem::parse(text.expose_secret()).map_err(|_| KeyConfigError::BadSigningKey)?;
-    let is_private = block.tag() == PRIVATE_KEY;
-    let der = Zeroizing::new(block.into_contents());
-    if is_private { Ok(der) } else { Err(KeyConfigError::BadSigningKey) }
+    Ok(Zeroizing::new(block.into_contents()))
 }
 
 /// The key as it is published, if it is one. Its id is its thumbprint (RFC 7638), so that none has to be configured.

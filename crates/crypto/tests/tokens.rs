@@ -139,6 +139,8 @@ fn a_token_of_another_time_place_or_purpose_is_refused() {
     for claim in ["iss", "aud", "sub", "exp", "iat", "client_id", "scope", "sid"] {
         assert_eq!(shop.refusal_with(claim, &Value::Null), TokenError::Malformed, "without {claim}");
     }
+    // Good in every way, but so long that it is not even read.
+    assert_eq!(shop.refusal_with("client_id", &json!("a".repeat(4000))), TokenError::Malformed);
     for bad in [json!("nobody"), json!(1), json!({})] {
         assert_eq!(shop.refusal_with("sub", &bad), TokenError::Malformed);
     }
@@ -259,8 +261,15 @@ fn keys_of_another_kind_are_refused_with_the_reason() {
         config.previous_public_keys = vec![shop.signer.public_pem().to_owned(), text.to_owned()];
         assert_eq!(new(&config), KeyConfigError::BadPublicKey(2), "{text}");
     }
-    let empty = TokenVerifier::new(&Jwks::default(), ISSUER, AUDIENCE, Clock::system()).map(|_| ());
-    assert_eq!(empty.unwrap_err(), KeyConfigError::NoVerifyingKey);
+    // A set with keys for other algorithms only.
+    let (x, y) = (URL_SAFE_NO_PAD.encode([1; 48]), URL_SAFE_NO_PAD.encode([2; 48]));
+    let other_curve = json!({"kty": "EC", "crv": "P-384", "kid": "k", "x": x, "y": y});
+    let shared_secret = json!({"kty": "oct", "kid": "k", "k": x});
+    for keys in [json!([]), json!([other_curve]), json!([shared_secret])] {
+        let jwks: Jwks = serde_json::from_value(json!({ "keys": keys })).unwrap();
+        let verifier = TokenVerifier::new(&jwks, ISSUER, AUDIENCE, Clock::system());
+        assert_eq!(verifier.unwrap_err(), KeyConfigError::NoVerifyingKey);
+    }
 }
 
 #[test]
