@@ -1,0 +1,43 @@
+//! Every published event.
+
+use serde::Serialize;
+
+use crate::{inventory, order, product, user};
+
+/// A kind of event: who publishes it about what, and which version of its payload this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EventType {
+    /// The name, such as `order.placed`.
+    pub kind: &'static str,
+    /// The sort of object.
+    pub aggregate: &'static str,
+    /// The role that publishes it.
+    pub role: &'static str,
+    /// The version of its payload. It grows with every change to the struct.
+    pub payload_version: u32,
+}
+
+/// Every event that a role publishes.
+pub const REGISTRY: &[EventType] = &[
+    published("users", user::AGGREGATE, user::UserCreated::KIND, 1),
+    published("users", user::AGGREGATE, user::UserUpdated::KIND, 1),
+    published("users", user::AGGREGATE, user::UserDeleted::KIND, 1),
+    published("products", product::AGGREGATE, product::ProductCreated::KIND, 1),
+    published("products", product::AGGREGATE, product::ProductUpdated::KIND, 1),
+    published("products", product::AGGREGATE, product::ProductDeleted::KIND, 1),
+    published("products", inventory::AGGREGATE, inventory::InventoryChanged::KIND, 1),
+    published("orders", order::AGGREGATE, order::OrderPlaced::KIND, 1),
+    published("orders", order::AGGREGATE, order::OrderPaid::KIND, 1),
+    published("orders", order::AGGREGATE, order::OrderFulfilled::KIND, 1),
+    published("orders", order::AGGREGATE, order::OrderCancelled::KIND, 1),
+    published("orders", order::AGGREGATE, order::OrderRefunded::KIND, 1),
+];
+
+/// The entry of a kind.
+pub fn find(kind: &str) -> Option<&'static EventType> {
+    REGISTRY.iter().find(|event| event.kind == kind)
+}
+
+const fn published(role: &'static str, aggregate: &'static str, kind: &'static str, payload_version: u32) -> EventType {
+    EventType { kind, aggregate, role, payload_version }
+}

@@ -1,0 +1,161 @@
+//! Handles each event exactly once in effect: the change, and the row that says it is done, are one transaction.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use events::Envelope;
+use futures_util::FutureExt;
+use kernel::{ErrorKind, Failure};
+use pg::Db;
+use sqlx::PgConnection;
+use thiserror::Error;
+use tracing::Instrument;
+
+use crate::store::inbox::Entry;
+use crate::{store, trace};
+
+/// How often an event is tried before it becomes a dead letter. What waits for a server does not count.
+const ATTEMPTS: u32 = 5;
+
+/// Why an event could not be handled.
+#[derive(Debug, Error)]
+pub enum ConsumeError {
+    /// Something that is needed cannot be reached. Tried again until it can.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The event cannot be handled as it is. Tried a few times, then a dead letter.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl ConsumeError {
+    /// The event cannot be handled. The text must not hold personal data: it is kept and logged.
+    pub fn failed(why: impl ToString) -> Self {
+        Self::Failed(why.to_string())
+    }
+}
+
+impl From<sqlx::Error> for ConsumeError {
+    fn from(error: sqlx::Error) -> Self {
+        if pg::failure::is_unavailable(&error) { Self::Unavailable(error.to_string()) } else { Self::failed(error) }
+    }
+}
+
+impl From<serde_json::Error> for ConsumeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl From<Failure> for ConsumeError {
+    fn from(failure: Failure) -> Self {
+        match failure.kind {
+            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited => {
+                Self::Unavailable(failure.to_string())
+            }
+            _ => Self::failed(failure),
+        }
+    }
+}
+
+/// What a consumer does with an event.
+#[async_trait]
+pub trait Handle: Send + Sync + 'static {
+    /// Handles `event` in the transaction of `conn`, which commits after it. Nothing remote is called here.
+    async fn handle(&self, conn: &mut PgConnection, event: &Envelope) -> Result<(), ConsumeError>;
+}
+
+/// A durable consumer: every event of its kinds reaches it, also after a crash.
+#[derive(Clone)]
+pub struct Consumer {
+    /// Its name, such as `orders.on_user_deleted`. Events are known as handled under this name: never change it.
+    pub name: &'static str,
+    /// The kinds that it handles.
+    pub kinds: &'static [&'static str],
+    /// The database that its changes go to.
+    pub db: Db,
+    /// What it does.
+    pub handler: Arc<dyn Handle>,
+}
+
+impl Consumer {
+    /// Handles an event, or makes it a dead letter. Returns when one of both is committed; drop it to give up before.
+    pub async fn deliver(&self, event: &Envelope) {
+        let span = tracing::info_span!(
+            "consume", consumer = self.name, kind = %event.kind, event_id = %event.id, aggregate_id = %event.aggregate_id
+        );
+        trace::continue_from(&span, event.trace_parent.as_deref());
+        let outcome = self.deliver_in_span(event).instrument(span).await;
+        metrics::counter!("events_consumed_total", "consumer" => self.name, "outcome" => outcome).increment(1);
+    }
+
+    async fn deliver_in_span(&self, event: &Envelope) -> &'static str {
+        let mut pauses = pauses();
+        let mut failures = 0;
+        loop {
+            let error = match self.attempt(event).await {
+                Ok(outcome) => return outcome,
+                Err(error) => error,
+            };
+            failures += u32::from(matches!(error, ConsumeError::Failed(_)));
+            if failures == ATTEMPTS {
+                match self.bury(event, &error, failures).await {
+                    Ok(()) => return "dead",
+                    // The event stays in hand until it is safe somewhere: one more try does no harm.
+                    Err(cause) => {
+                        tracing::warn!(error = %cause, "a dead letter could not be kept");
+                        failures -= 1;
+                    }
+                }
+            }
+            tracing::warn!(%error, failures, "an event could not be handled and is tried again");
+            metrics::counter!("events_retried_total", "consumer" => self.name).increment(1);
+            tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        }
+    }
+
+    async fn attempt(&self, event: &Envelope) -> Result<&'static str, ConsumeError> {
+        let mut tx = self.db.begin().await?;
+        let outcome = match store::inbox::enter(&mut tx, self.name, event).await? {
+            Entry::Known => return Ok("known"),
+            Entry::Parked => {
+                store::dead_letters::keep(&mut tx, self.name, event, "an earlier event of this object failed", 0)
+                    .await?;
+                "parked"
+            }
+            Entry::New => {
+                self.handle(&mut tx, event).await?;
+                "handled"
+            }
+        };
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// Calls the handler. A panic in it is a failure of this event, not the end of the relay.
+    pub(crate) async fn handle(&self, conn: &mut PgConnection, event: &Envelope) -> Result<(), ConsumeError> {
+        let handled = AssertUnwindSafe(self.handler.handle(conn, event)).catch_unwind().await;
+        handled.unwrap_or_else(|_| Err(ConsumeError::failed("the handler panicked")))
+    }
+
+    async fn bury(&self, event: &Envelope, error: &ConsumeError, attempts: u32) -> Result<(), sqlx::Error> {
+        tracing::error!(%error, "an event could not be handled and is now a dead letter");
+        let mut conn = self.db.primary().acquire().await?;
+        let attempts = i32::try_from(attempts).unwrap_or(i32::MAX);
+        store::dead_letters::keep(&mut conn, self.name, event, &error.to_string(), attempts).await
+    }
+}
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}

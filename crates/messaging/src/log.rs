@@ -1,0 +1,48 @@
+//! Writes events, in the transaction of the change they tell of, and reads an object's history.
+
+use events::Envelope;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{store, trace, wake};
+
+/// An event to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// The sort of object, such as `product`.
+    pub aggregate: &'static str,
+    /// Which one.
+    pub aggregate_id: Uuid,
+    /// The object's version after the change. A version that is taken violates `events_pkey`: another writer was first.
+    pub version: i64,
+    /// What happened, such as `product.created`.
+    pub kind: &'static str,
+    /// The payload.
+    pub data: serde_json::Value,
+}
+
+/// Writes an event. It comes out when the transaction of `conn` commits, and not otherwise.
+pub async fn emit(conn: &mut PgConnection, event: &NewEvent) -> Result<(), sqlx::Error> {
+    store::events::insert(conn, event, trace::current().as_deref()).await?;
+    wake::hint();
+    Ok(())
+}
+
+/// Writes many events with one statement: for imports. They come out in the order given.
+pub async fn emit_many(conn: &mut PgConnection, events: Vec<NewEvent>) -> Result<(), sqlx::Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    store::events::insert_many(conn, events, trace::current().as_deref()).await?;
+    wake::hint();
+    Ok(())
+}
+
+/// An object's events by version: its timeline, and the source that its state can be rebuilt from.
+pub async fn history(
+    conn: &mut PgConnection,
+    aggregate: &str,
+    aggregate_id: Uuid,
+) -> Result<Vec<Envelope>, sqlx::Error> {
+    store::events::of_object(conn, aggregate, aggregate_id).await
+}
