@@ -7,8 +7,8 @@ use std::sync::Arc;
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use kernel::Secret;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -22,15 +22,15 @@ const VERSION: u8 = 1;
 type Key = Zeroizing<[u8; KEY_LEN]>;
 
 /// Settings of the keyring. Every key is the base64 of 32 random bytes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeyringConfig {
     /// The id of the key that new values are sealed under.
     pub active: String,
     /// The key-encryption keys by id. Keep an old one until nothing is sealed under it any more.
-    pub keys: BTreeMap<String, SecretString>,
+    pub keys: BTreeMap<String, Secret>,
     /// The key of blind indexes. It cannot be rotated without reading every row.
-    pub index_key: SecretString,
+    pub index_key: Secret,
 }
 
 impl KeyringConfig {
@@ -41,7 +41,7 @@ impl KeyringConfig {
     }
 }
 
-fn generate_key() -> SecretString {
+fn generate_key() -> Secret {
     STANDARD.encode(*random_key()).into()
 }
 
@@ -195,8 +195,8 @@ fn is_key_id(id: &str) -> bool {
     (1..=32).contains(&id.len()) && id.bytes().all(plain)
 }
 
-fn decode_key(id: &str, text: &SecretString) -> Result<Key, KeyConfigError> {
-    let bytes = STANDARD.decode(text.expose_secret().trim()).map(Zeroizing::new);
+fn decode_key(id: &str, text: &Secret) -> Result<Key, KeyConfigError> {
+    let bytes = STANDARD.decode(text.expose().trim()).map(Zeroizing::new);
     let bytes = bytes.map_err(|_| KeyConfigError::NotBase64(id.to_owned()))?;
     let mut key = Key::default();
     if bytes.len() != key.len() {

@@ -7,9 +7,8 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use kernel::Clock;
+use kernel::{Clock, Secret};
 use pem::Pem;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
@@ -84,7 +83,7 @@ impl TokenSigner {
 
     /// A new private key, for [`TokenConfig::signing_key`].
     #[expect(clippy::expect_used, reason = "making a key fails only where memory or the random generator do")]
-    pub fn generate_pem() -> SecretString {
+    pub fn generate_pem() -> Secret {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a new key");
         let der = pair.to_pkcs8v1().expect("a new key has a PKCS#8 form");
         let block = Pem::new(PRIVATE_KEY, der.as_ref());
@@ -129,8 +128,8 @@ impl fmt::Debug for TokenSigner {
     }
 }
 
-fn private_der(text: &SecretString) -> Result<Zeroizing<Vec<u8>>, KeyConfigError> {
-    let block = pem::parse(text.expose_secret()).map_err(|_| KeyConfigError::BadSigningKey)?;
+fn private_der(text: &Secret) -> Result<Zeroizing<Vec<u8>>, KeyConfigError> {
+    let block = pem::parse(text.expose()).map_err(|_| KeyConfigError::BadSigningKey)?;
     Ok(Zeroizing::new(block.into_contents()))
 }
 

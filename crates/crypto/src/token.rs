@@ -5,9 +5,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
-use kernel::{ErrorKind, Failure, Scopes};
-use secrecy::SecretString;
-use serde::Deserialize;
+use kernel::{ErrorKind, Failure, Scopes, Secret};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -28,7 +27,7 @@ pub(crate) fn is_p256(key: &Jwk) -> bool {
 }
 
 /// Settings of the token signer.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenConfig {
     /// The claim `iss`: the public address of this installation.
@@ -36,7 +35,7 @@ pub struct TokenConfig {
     /// The claim `aud`: the API that the tokens are for.
     pub audience: String,
     /// The private key: PKCS#8 PEM, curve P-256 ([`TokenSigner::generate_pem`](crate::TokenSigner::generate_pem)).
-    pub signing_key: SecretString,
+    pub signing_key: Secret,
     /// Public keys (PEM) of earlier signing keys, kept for as long as tokens of theirs are good.
     pub previous_public_keys: Vec<String>,
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use crypto::{Cell, CryptoError, KeyConfigError, Keyring, KeyringConfig, WrappedKey};
+use kernel::Secret;
 use proptest::prelude::*;
-use secrecy::SecretString;
 use uuid::Uuid;
 
 const ROW: Uuid = Uuid::from_u128(7);
@@ -15,7 +15,7 @@ const ADA: Uuid = Uuid::from_u128(1);
 const BOB: Uuid = Uuid::from_u128(2);
 
 /// Base64 of 32 times this byte.
-fn key(byte: u8) -> SecretString {
+fn key(byte: u8) -> Secret {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode([byte; 32]).into()
 }

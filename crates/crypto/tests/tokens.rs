@@ -11,9 +11,8 @@ use crypto::{
     ACCESS_TOKEN_SECONDS, Claims, Jwks, KeyConfigError, TokenConfig, TokenError, TokenSigner, TokenVerifier, sha256,
 };
 use jsonwebtoken::{Algorithm, EncodingKey};
-use kernel::{Clock, ErrorKind, Failure, Scope};
+use kernel::{Clock, ErrorKind, Failure, Scope, Secret};
 use pem::Pem;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -51,7 +50,7 @@ impl Shop {
 
     /// Signs whatever it is given with the shop's own key.
     fn sign(&self, header: &Value, claims: &Value) -> String {
-        let key = EncodingKey::from_ec_pem(self.config.signing_key.expose_secret().as_bytes()).unwrap();
+        let key = EncodingKey::from_ec_pem(self.config.signing_key.expose().as_bytes()).unwrap();
         let message = unsigned(header, claims);
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::ES256).unwrap();
         format!("{message}.{signature}")
@@ -253,10 +252,10 @@ fn keys_of_another_kind_are_refused_with_the_reason() {
     let p384_public = AsDer::<PublicKeyX509Der<'_>>::as_der(p384.public_key()).unwrap();
     let p384_public = pem::encode(&Pem::new("PUBLIC KEY", p384_public.as_ref()));
     for text in ["", "secret", shop.signer.public_pem(), &p384_private] {
-        let config = TokenConfig { signing_key: SecretString::from(text), ..shop.config.clone() };
+        let config = TokenConfig { signing_key: Secret::from(text), ..shop.config.clone() };
         assert_eq!(new(&config), KeyConfigError::BadSigningKey, "{text}");
     }
-    for text in ["", "public", shop.config.signing_key.expose_secret(), &p384_public] {
+    for text in ["", "public", shop.config.signing_key.expose(), &p384_public] {
         let mut config = shop.config.clone();
         config.previous_public_keys = vec![shop.signer.public_pem().to_owned(), text.to_owned()];
         assert_eq!(new(&config), KeyConfigError::BadPublicKey(2), "{text}");
@@ -288,7 +287,7 @@ fn a_caller_learns_whether_to_refresh_or_to_sign_in_again() {
 fn debug_output_shows_no_private_key() {
     let shop = Shop::new();
     let shown = format!("{:?} {:?} {:?}", shop.config, shop.signer, shop.verifier);
-    let body = shop.config.signing_key.expose_secret().lines().nth(1).unwrap();
+    let body = shop.config.signing_key.expose().lines().nth(1).unwrap();
     assert!(shown.contains(ISSUER) && !shown.contains(body), "{shown}");
 }
 
