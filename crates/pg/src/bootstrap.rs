@@ -60,7 +60,7 @@ pub struct Urls {
 pub async fn ensure(superuser: &Secret, names: &Names, passwords: &Passwords) -> Result<Urls, sqlx::Error> {
     let server: PgConnectOptions = superuser.expose().parse()?;
     // Statements with passwords in them must not reach the log.
-    let mut conn = server.clone().disable_statement_logging().connect().await?;
+    let mut conn = server.disable_statement_logging().connect().await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(BOOTSTRAP_LOCK).execute(&mut conn).await?;
     let logins = [(&names.owner, &passwords.owner), (&names.app, &passwords.app), (&names.read, &passwords.read)];
     for (login, password) in logins {
@@ -69,6 +69,12 @@ pub async fn ensure(superuser: &Secret, names: &Names, passwords: &Passwords) ->
     ensure_database(&mut conn, names).await?;
     // The lock belongs to the session.
     conn.close().await?;
+    urls(superuser, names, passwords)
+}
+
+/// Where the logins connect, on the server of `superuser`.
+pub fn urls(superuser: &Secret, names: &Names, passwords: &Passwords) -> Result<Urls, sqlx::Error> {
+    let server: PgConnectOptions = superuser.expose().parse()?;
     let url = |login: &str, password: &Secret| {
         let options = server.clone().username(login).password(password.expose()).database(&names.database);
         Secret::from(options.to_url_lossy().to_string())

@@ -1,1 +1,9 @@
-//! Test support.
+//! Test support. Knows the ground, but no role: so a role's tests need no other role to compile.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`db`] | [`TestDb`]: a migrated database for one test |
+
+pub mod db;
+
+pub use db::TestDb;
