@@ -90,6 +90,11 @@ impl Keyring {
         Ok(Self(Arc::new(Inner { active: config.active.clone(), keys, index })))
     }
 
+    /// The id of the key that new values are sealed under: a rotation looks for those under others.
+    pub fn active_id(&self) -> &str {
+        &self.0.active
+    }
+
     /// A data key for a new person, and its form to store.
     pub fn new_person_key(&self, subject: Uuid) -> (PersonKey, WrappedKey) {
         let key = random_key();
