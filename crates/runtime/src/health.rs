@@ -1,0 +1,139 @@
+//! Readiness: every dependency by name, and all of them together.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use serde::Serialize;
+
+/// How long an answer is kept, so that a flood of questions does not become a flood of queries.
+const KEPT: Duration = Duration::from_secs(1);
+/// A check that takes longer has failed: whoever waits for it would wait too long as well.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// The readiness checks of one process. Clones share them.
+#[derive(Clone, Default)]
+pub struct Health {
+    checks: Arc<Mutex<Vec<(&'static str, Check)>>>,
+    /// Held while the checks run, so that they run once for all who ask meanwhile.
+    last: Arc<tokio::sync::Mutex<Option<(Instant, Readiness)>>>,
+}
+
+/// Whether the process can serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// All checks passed.
+    pub ready: bool,
+    /// Each check, in the order in which it was added.
+    pub checks: Vec<CheckResult>,
+}
+
+/// The outcome of one check. The reason of a failure is in the log, not here: anyone may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckResult {
+    /// What was checked, such as `orders.database`.
+    pub name: &'static str,
+    /// How it went.
+    pub status: Status,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It can be used.
+    Ok,
+    /// It can't be used.
+    Failed,
+}
+
+impl Health {
+    /// Adds a check. It runs whenever readiness is asked, at most once a second.
+    pub fn add<F, Fut, E>(&self, name: &'static str, check: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        let check: Check = Arc::new(move || check().map(|outcome| outcome.map_err(|e| e.to_string())).boxed());
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).push((name, check));
+    }
+
+    /// Runs all checks side by side, or gives the answer of less than a second ago.
+    pub async fn ready(&self) -> Readiness {
+        let mut last = self.last.lock().await;
+        if let Some((at, readiness)) = last.as_ref()
+            && at.elapsed() < KEPT
+        {
+            return readiness.clone();
+        }
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let results = join_all(checks.into_iter().map(|(name, check)| run(name, check))).await;
+        let ready = results.iter().all(|check| check.status == Status::Ok);
+        let readiness = Readiness { ready, checks: results };
+        *last = Some((Instant::now(), readiness.clone()));
+        readiness
+    }
+}
+
+async fn run(name: &'static str, check: Check) -> CheckResult {
+    let outcome = match tokio::time::timeout(PATIENCE, check()).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+    };
+    metrics::gauge!("ready", "check" => name).set(if outcome.is_ok() { 1.0 } else { 0.0 });
+    let status = match outcome {
+        Ok(()) => Status::Ok,
+        Err(reason) => {
+            tracing::warn!(check = name, reason, "readiness check failed");
+            Status::Failed
+        }
+    };
+    CheckResult { name, status }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_failed_check_makes_the_whole_not_ready() {
+        let health = Health::default();
+        health.add("database", || async { Ok::<_, String>(()) });
+        assert!(health.ready().await.ready);
+
+        let health = Health::default();
+        health.add("database", || async { Ok::<_, String>(()) });
+        health.add("relay", || async { Err("behind") });
+        let readiness = serde_json::to_value(health.ready().await).unwrap();
+        let checks = serde_json::json!([{"name": "database", "status": "ok"}, {"name": "relay", "status": "failed"}]);
+        assert_eq!(readiness, serde_json::json!({"ready": false, "checks": checks}));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_questions_runs_the_checks_once() {
+        let health = Health::default();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = runs.clone();
+        health.add("database", move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, String>(()) }
+        });
+        join_all((0..100).map(|_| health.ready())).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_hangs_has_failed() {
+        let health = Health::default();
+        health.add("database", || std::future::pending::<Result<(), String>>());
+        assert!(!health.ready().await.ready);
+    }
+}
