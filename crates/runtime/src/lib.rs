@@ -1,1 +1,23 @@
-//! Configuration, telemetry, HTTP, cache, limits, shutdown.
+//! What every process of Tradepost runs on. Nothing here knows of products, orders or users.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | settings from defaults, file, environment and flags; secrets only from environment or files |
+//! | [`telemetry`] | logs, traces over OTLP, Prometheus metrics, the process's own figures |
+//! | [`tasks`] | background work: supervised, periodic, ended within a deadline |
+//! | [`signal`] | waiting for Ctrl-C and SIGTERM |
+//! | [`http`] | the API's conventions: routes, extractors, answers, layers |
+//! | [`cache`] | bounded in-memory cache with single flight |
+//! | [`limits`] | rate limits by key |
+//! | [`health`] | readiness by named check |
+
+pub mod cache;
+pub mod config;
+pub mod health;
+pub mod http;
+pub mod limits;
+pub mod signal;
+pub mod tasks;
+pub mod telemetry;
+
+pub use tasks::Tasks;
