@@ -1,6 +1,6 @@
 //! Rate limits by key (GCRA): a burst, then a steady refill. Bounded in memory, cheap enough for every request.
 
-use std::hash::{BuildHasher, Hash, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -233,7 +233,7 @@ mod tests {
     fn a_sweep_forgets_keys_that_are_full_again_and_no_others() {
         let (limiter, clock) = limiter(2, 60, 1000);
         limiter.check("old");
-        clock.advance(Duration::from_secs(120));
+        clock.advance(Duration::from_mins(2));
         limiter.check("new");
         limiter.check("new");
         limiter.sweep();

@@ -1,13 +1,16 @@
-//! The outermost layer of every listener: gives the request its id and makes every failure look alike.
+//! The outermost layer of every listener: gives the request its id and makes every failure, a panic too, look alike.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use kernel::{ErrorKind, Failure};
+use uuid::Uuid;
 
 use super::reply::ApiError;
 
@@ -34,17 +37,33 @@ pub fn current() -> RequestMeta {
 
 /// The layer.
 pub async fn enter(request: Request, next: Next) -> Response {
-    let id: Arc<str> = kernel::id::new_id().to_string().into();
+    let id = new_id();
     let meta = RequestMeta { id: Arc::clone(&id), arrived: Instant::now() };
     let respond = async move {
-        let response = next.run(request).await;
-        with_failure_body(response)
+        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => with_failure_body(response),
+            Err(_) => {
+                // The panic's own message went to stderr when it happened; it may quote personal data, so not to the log.
+                tracing::error!(request_id = %current().id, "a request panicked");
+                ApiError(Failure::internal()).into_response()
+            }
+        }
     };
     let mut response = REQUEST.scope(meta, respond).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// A UUIDv7 whose random part comes from this thread's generator: an id of a request need not count on from the last one,
+/// and the lock that sees to that for [`kernel::id::new_id`] would be the one thing that all requests wait for.
+fn new_id() -> Arc<str> {
+    let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let millis = u64::try_from(millis).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
+    let mut text = Uuid::encode_buffer();
+    Arc::from(&*id.hyphenated().encode_lower(&mut text))
 }
 
 /// Answers that the router makes itself (unknown path, wrong method) come without a body in our form: they get one.

@@ -3,35 +3,58 @@
 //! The edge makes the same check of the token; a role checks again, so that reaching a role past the edge gains nothing.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crypto::TokenVerifier;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::Limited;
 use kernel::{Actor, Context, ErrorKind, Failure, IdempotencyKey, Scopes};
+use metrics::{Counter, counter};
 use tracing::Instrument;
 
 use super::entry;
 use super::extract::too_large;
 use super::reply::ApiError;
 use super::route::{Access, Body, Route};
+use crate::telemetry::Latency;
 
 /// What the layer needs.
 pub struct Guard {
-    /// Checks tokens.
-    pub verifier: TokenVerifier,
-    /// The operation.
-    pub route: Arc<Route>,
+    verifier: TokenVerifier,
+    route: Arc<Route>,
+    latency: Latency,
+    /// By the first digit of the status.
+    answers: [Counter; 5],
+}
+
+impl Guard {
+    /// The guard of the operation `route`.
+    pub fn new(verifier: TokenVerifier, route: Arc<Route>) -> Self {
+        let role = route.role.as_str();
+        let labels = [("role", role.to_owned()), ("operation", route.operation.clone())];
+        let latency = Latency::new("operation", &labels);
+        let answers = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| {
+            counter!("operation_requests_total", "role" => role, "operation" => route.operation.clone(), "status" => class)
+        });
+        Self { verifier, route, latency, answers }
+    }
+
+    fn count(&self, status: StatusCode, took: Duration) {
+        self.latency.record(took);
+        if let Some(answers) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
+            answers.increment(1);
+        }
+    }
 }
 
 /// The layer.
 pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = &guard.route;
-    let span = tracing::info_span!("operation", name = %route.operation, request_id = %entry::current().id);
+    let span = tracing::info_span!("operation", otel.name = %route.operation, request_id = %entry::current().id);
     let response = match admit(&guard, request) {
         Err(failure) => ApiError(failure).into_response(),
         Ok(request) => match tokio::time::timeout(route.deadline, next.run(request)).instrument(span).await {
@@ -42,11 +65,7 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
             }
         },
     };
-    let status = response.status().as_str().to_owned();
-    let labels = [("role", route.role.as_str().to_owned()), ("operation", route.operation.clone())];
-    metrics::histogram!("operation_duration_seconds", &labels).record(started.elapsed().as_secs_f64());
-    metrics::counter!("operation_requests_total", "role" => route.role.as_str(), "operation" => route.operation.clone(), "status" => status)
-        .increment(1);
+    guard.count(response.status(), started.elapsed());
     response
 }
 
@@ -69,7 +88,7 @@ fn admit(guard: &Guard, request: Request) -> Result<Request, Failure> {
 
 /// Who calls, if `access` lets them.
 ///
-/// Failures: 401 `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`; 403 `SCOPE_MISSING`.
+/// Failures: 401 `TOKEN_MISSING`, `INVALID_TOKEN`, `TOKEN_EXPIRED`; 403 `SCOPE_MISSING`.
 pub fn identify(verifier: &TokenVerifier, access: Access, headers: &HeaderMap) -> Result<Actor, Failure> {
     if access == Access::Public {
         return Ok(Actor::Anonymous);
@@ -78,7 +97,7 @@ pub fn identify(verifier: &TokenVerifier, access: Access, headers: &HeaderMap) -
         None => Actor::Anonymous,
         Some(value) => {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(|| {
-                Failure::new(ErrorKind::Unauthenticated, "TOKEN_INVALID", "Authorization takes `Bearer <access token>`")
+                Failure::new(ErrorKind::Unauthenticated, "INVALID_TOKEN", "Authorization takes `Bearer <access token>`")
             })?;
             let token = verifier.verify(token)?;
             Actor::User { id: token.user_id, session: token.session, scopes: token.scopes }

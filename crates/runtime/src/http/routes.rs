@@ -76,7 +76,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let routes = self.table();
         let mut router = Router::new();
         for (route, handler) in self.entries {
-            let guard = Arc::new(Guard { verifier: verifier.clone(), route: Arc::clone(&route) });
+            let guard = Arc::new(Guard::new(verifier.clone(), Arc::clone(&route)));
             let guarded = handler.route_layer(axum::middleware::from_fn_with_state(guard, guard::check));
             router = router.route(&route.path, guarded);
         }
