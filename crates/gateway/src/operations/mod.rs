@@ -1,0 +1,33 @@
+//! The edge's own operations.
+
+mod get_openapi;
+mod health;
+mod ready;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crypto::TokenVerifier;
+use runtime::health::Health;
+use runtime::http::{Policy, Role, RoleApi, Routes, routes};
+use serde_json::Value;
+
+/// What the operations need.
+pub struct Edge {
+    health: Health,
+    document: Bytes,
+}
+
+/// The operations.
+pub fn routes() -> Routes<Arc<Edge>> {
+    Routes::new(Role::Gateway)
+        .add(routes!(health::health), Policy::public())
+        .add(routes!(ready::ready), Policy::public())
+        .add(routes!(get_openapi::get_openapi), Policy::public())
+}
+
+/// The operations, ready to be called.
+pub fn api(health: Health, document: &Value, verifier: &TokenVerifier) -> RoleApi {
+    let document = crate::document::print(document).into();
+    routes().build(Arc::new(Edge { health, document }), verifier)
+}

@@ -1,0 +1,61 @@
+//! `GET /ready`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use kernel::{Failure, FieldError};
+use runtime::health::{CheckResult, Status};
+use runtime::http::{ApiError, Data, Reply};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Edge;
+
+/// What was looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Ready {
+    /// Every dependency that was looked at, all usable.
+    #[schema(max_items = 100)]
+    checks: Vec<Check>,
+}
+
+/// A dependency that can be used.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Check {
+    /// Its name, the role first.
+    #[schema(max_length = 64, pattern = "^[a-z_.]+$", example = "orders.database")]
+    name: &'static str,
+    status: Usable,
+}
+
+/// Always `ok`: one that is not makes the whole answer a 503.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Usable {
+    /// It can be used.
+    Ok,
+}
+
+/// Whether all that the roles need can be used
+///
+/// Names every dependency. With one that fails it is a 503 `NOT_READY` that names those in `details`.
+#[utoipa::path(get, path = "/ready", operation_id = "ready", tag = "operations",
+    responses((status = 200, description = "Everything can be used.", body = Data<Ready>)))]
+pub async fn ready(State(edge): State<Arc<Edge>>) -> Result<Reply<Ready>, ApiError> {
+    let readiness = edge.health.ready().await;
+    if !readiness.ready {
+        return Err(not_ready(&readiness.checks).into());
+    }
+    let checks = readiness.checks.iter().map(|check| Check { name: check.name, status: Usable::Ok }).collect();
+    Ok(Reply::ok(Ready { checks }))
+}
+
+fn not_ready(checks: &[CheckResult]) -> Failure {
+    let failed = checks.iter().filter(|check| check.status == Status::Failed);
+    let details = failed.map(|check| FieldError::new(check.name, "FAILED", "It can't be used at the moment")).collect();
+    let mut failure = Failure::unavailable();
+    failure.code = "NOT_READY".into();
+    failure.message = "Something that is needed can't be used; see details".into();
+    failure.details = details;
+    failure
+}
