@@ -42,7 +42,7 @@ mod tests {
             super::wait().await.unwrap();
             println!("\nstopping");
             // Work that does not end by itself.
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
         }
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["signal::tests::the_first_request_is_answered_and_the_second_forces", "--exact", "--nocapture"])
@@ -56,8 +56,7 @@ mod tests {
         let mut seen =
             async |text: &str| while lines.next_line().await.unwrap().expect("the child still writes") != text {};
         seen("waiting").await;
-        // `wait` is polled right after the line is written; until its handler stands SIGINT would simply end the child,
-        // so a lost race shows as a missing line, not as a false success.
+        // The line is written just before the handlers are set; a signal in between would simply end the child.
         while !has_handler(&pid) {
             tokio::task::yield_now().await;
         }

@@ -31,6 +31,12 @@ pub(super) fn explain(error: ::config::ConfigError, layers: &Layers<'_>, private
     ConfigError::new(format!("{}: {problem}", layers.origin(&key)))
 }
 
+/// The loader speaks of enums and constructors; operators don't.
+fn unknown_word(problem: &str) -> String {
+    let word = problem.strip_prefix("enum ").and_then(|rest| rest.split_once(" does not have variant constructor "));
+    word.map_or_else(|| problem.to_owned(), |(_, word)| format!("`{word}` is none of the words it takes"))
+}
+
 /// The key and the problem, without the origin, which [`Layers::origin`] knows better.
 fn parts(error: ::config::ConfigError) -> (Option<String>, String) {
     use ::config::ConfigError as E;
@@ -41,6 +47,6 @@ fn parts(error: ::config::ConfigError) -> (Option<String>, String) {
             let (inner, problem) = parts(*error);
             (key.or(inner), problem)
         }
-        other => (None, other.to_string()),
+        other => (None, unknown_word(&other.to_string())),
     }
 }

@@ -216,7 +216,7 @@ fn resolve_files(table: &mut Map<String, Value>, path: &str, private: &mut Vec<S
             let setting = here.trim_end_matches("_file");
             return Err(ConfigError::new(format!("{setting} and {here} are both set; leave one out")));
         }
-        let file = table.remove(&key).map(|value| value.into_string()).transpose();
+        let file = table.remove(&key).map(Value::into_string).transpose();
         let file =
             file.ok().flatten().ok_or_else(|| ConfigError::new(format!("{here}: expected the path of a file")))?;
         let text = read_text(Path::new(&file)).map_err(|error| ConfigError::new(format!("{here}: {file}: {error}")))?;

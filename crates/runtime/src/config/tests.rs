@@ -19,11 +19,19 @@ struct Http {
     #[serde(deserialize_with = "comma_separated")]
     origins: Vec<String>,
     docs: bool,
+    style: Style,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Style {
+    #[default]
+    Plain,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8080, origins: Vec::new(), docs: true }
+        Self { host: "127.0.0.1".into(), port: 8080, origins: Vec::new(), docs: true, style: Style::Plain }
     }
 }
 
@@ -90,7 +98,7 @@ fn variables_of_other_programs_are_left_alone() {
 fn unknown_keys_are_refused_with_path_and_place() {
     assert_eq!(
         Given::file("[http]\nprot = 1\n").error(),
-        "$DIR/shop.toml: http.prot: there is no such setting, expected one of `host`, `port`, `origins`, `docs`"
+        "$DIR/shop.toml: http.prot: there is no such setting, expected one of `host`, `port`, `origins`, `docs`, `style`"
     );
     let known = "there is no such setting, expected one of `http`, `keys`, `tax_percent`";
     assert_eq!(Given::file("[htpt]\nport = 1\n").error(), format!("$DIR/shop.toml: htpt: {known}"));
@@ -106,6 +114,8 @@ fn wrong_values_are_refused_with_path_and_place() {
     assert!(error.starts_with("TRADEPOST__HTTP__PORT: expected"), "{error}");
     let error = Given::file("").flag("http.docs", "perhaps").error();
     assert!(error.starts_with("http.docs on the command line: expected a boolean"), "{error}");
+    let error = Given::file("").variable("TRADEPOST__HTTP__STYLE", "loud").error();
+    assert_eq!(error, "TRADEPOST__HTTP__STYLE: `loud` is none of the words it takes");
     let error = Given::file("[http\n").error();
     assert!(error.starts_with("$DIR/shop.toml: TOML parse error at line 1"), "{error}");
     assert!(Given::file("").flag("http..port", "1").error().contains("is no setting's name"));

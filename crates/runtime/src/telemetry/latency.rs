@@ -15,7 +15,7 @@ const QUANTILES: [(&str, f64); 3] = [("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99
 /// Quantiles are told of the window that is being filled and the one before.
 const WINDOW: Duration = Duration::from_secs(30);
 /// Longer pieces of work count as this long; shorter than a microsecond as one.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// Every series of this process, to be put on the page when somebody reads it.
 static SERIES: Mutex<Vec<Arc<Recent>>> = Mutex::new(Vec::new());
