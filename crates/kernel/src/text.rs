@@ -44,6 +44,11 @@ impl Checks {
         }
     }
 
+    /// 422 `VALIDATION_FAILED` with every field, for where a value is missing because it was wrong.
+    pub fn into_failure(self) -> crate::Failure {
+        crate::Failure::invalid(self.0)
+    }
+
     /// All well, or 422 `VALIDATION_FAILED` with every field.
     pub fn finish(self) -> Result<(), crate::Failure> {
         if self.0.is_empty() { Ok(()) } else { Err(crate::Failure::invalid(self.0)) }
