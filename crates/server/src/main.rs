@@ -1,2 +1,5 @@
-//! Tradepost.
-fn main() {}
+//! The `tradepost` binary: see the library for its map.
+
+fn main() -> std::process::ExitCode {
+    tradepost::cli::main()
+}

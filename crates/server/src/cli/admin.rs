@@ -1,0 +1,61 @@
+//! `tradepost admin`.
+
+use std::io::{IsTerminal, Read};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use super::ShopArgs;
+use crate::shop::Roles;
+
+/// Manage staff.
+#[derive(clap::Args)]
+pub struct Admin {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make a staff member with every scope
+    Create {
+        /// Email to sign in with
+        #[arg(long)]
+        email: String,
+        /// Make an existing customer with this email a staff member
+        #[arg(long)]
+        promote: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Admin {
+    pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
+        let Verb::Create { email, promote, json } = self.verb;
+        let password = read_password()?;
+        let roles = Roles::connect(&shop.settings()?).await?;
+        let user_id = roles.users.create_admin(&email, &password, promote).await?;
+        if json {
+            println!("{}", serde_json::json!({ "user_id": user_id }));
+        } else {
+            println!("{email} is staff with every scope (user {user_id})");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The password from the environment or from a pipe: as an argument, every user of the machine would see it.
+fn read_password() -> anyhow::Result<String> {
+    if let Ok(password) = std::env::var("TRADEPOST_ADMIN_PASSWORD") {
+        return Ok(password);
+    }
+    if std::io::stdin().is_terminal() {
+        bail!("no password: pipe it in (`admin create --email … < FILE`) or set TRADEPOST_ADMIN_PASSWORD");
+    }
+    let mut password = String::new();
+    std::io::stdin().read_to_string(&mut password).context("the password cannot be read")?;
+    Ok(password.trim_end_matches(['\n', '\r']).to_owned())
+}

@@ -1,0 +1,182 @@
+//! `tradepost up`: the whole shop on this machine.
+
+mod detached;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+
+use super::ShopArgs;
+use super::migrate::owner_pool;
+use crate::data_folder::{self, DATABASE_ROLES, DataFolder, Run, Secrets};
+use crate::postgres::{PostgresOptions, PostgresServer};
+use crate::settings::Settings;
+use crate::shop::{Listeners, SCHEMAS, Shop};
+use crate::{catalog, development};
+
+/// Where the API is looked for first.
+const DEFAULT_PORT: u16 = 8080;
+/// Time that requests and jobs have to finish at the end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Start the whole shop on this machine, with a private PostgreSQL in the data folder.
+///
+/// Ends all it started at Ctrl-C. The first start makes databases and logins, brings in the sample catalog, and makes a
+/// staff member and a customer for development.
+#[derive(clap::Args)]
+pub struct Up {
+    /// Return once the shop is ready; `tradepost down` ends it
+    #[arg(long)]
+    detach: bool,
+    /// Port of the API; without it 8080, or a free one when 8080 is taken
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Catalog that an empty shop starts with: a file for `import products`, or `none`
+    #[arg(long, value_name = "FILE|none")]
+    catalog: Option<String>,
+    /// Folder of PostgreSQL's programs, instead of looking for them
+    #[arg(long, value_name = "DIR", env = "TRADEPOST_POSTGRES_BIN")]
+    postgres_bin: Option<PathBuf>,
+}
+
+impl Up {
+    pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
+        let path = shop.data.clone().unwrap_or_else(|| PathBuf::from(data_folder::DEFAULT));
+        let folder = DataFolder::open(&path)?;
+        if self.detach {
+            return detached::start(&folder).await;
+        }
+        let Some(_lock) = folder.lock()? else {
+            bail!("a shop runs in {} already: `./dev down` ends it", folder.path().display());
+        };
+        folder.remove_run()?;
+        tokio::select! {
+            outcome = self.run_here(shop, &folder) => outcome,
+            // Before the shop runs there is nothing to finish: what was started is dropped and ends by itself.
+            signal = runtime::signal::wait(), if !folder.path().join("run.json").exists() => {
+                signal?;
+                bail!("stopped while starting");
+            }
+        }
+    }
+
+    async fn run_here(&self, args: &ShopArgs, folder: &DataFolder) -> anyhow::Result<ExitCode> {
+        say("Starting PostgreSQL");
+        let mut postgres = self.start_postgres(folder).await?;
+        let secrets = folder.secrets()?;
+        let (databases, owners) = make_databases(&secrets, &postgres).await?;
+        let settings = folder.settings_with(args.config.clone(), args.set.clone(), &databases, &owners)?;
+        settings.check()?;
+        migrate(&settings).await?;
+
+        let telemetry = runtime::telemetry::init(&settings.telemetry)?;
+        let listeners = self.listeners(&settings).await?;
+        let (api, metrics) = (listeners.api.local_addr()?, listeners.metrics.local_addr()?);
+        let mut shop = Shop::start(&settings, telemetry.metrics()).await?;
+        let admin = secrets.login("admin")?;
+        let customer = secrets.login("customer")?;
+        development::make_logins(&shop, &admin, &customer).await?;
+        catalog::load_once(&shop, self.catalog.as_deref()).await?;
+        shop.serve(listeners);
+        shop.wait_until_ready().await?;
+
+        let pids = BTreeMap::from([("tradepost".into(), std::process::id()), ("postgres".into(), postgres.pid())]);
+        let base = format!("http://{api}");
+        let graphql = format!("{base}/api/v1/graphql");
+        let run = Run { api: base, graphql, metrics: format!("http://{metrics}/metrics"), admin, customer, databases, owners, pids };
+        folder.write_run(&run)?;
+        summary::print(&run, folder, DEFAULT_PORT);
+
+        let failure = tokio::select! {
+            signal = runtime::signal::wait() => signal.err().map(anyhow::Error::from),
+            status = postgres.exited() => Some(anyhow::anyhow!("PostgreSQL ended by itself: {}", status?)),
+            failure = shop.failed() => Some(failure.into()),
+        };
+        say("Stopping");
+        folder.remove_run()?;
+        shop.stop(GRACE).await;
+        telemetry.shutdown().await;
+        postgres.stop().await?;
+        failure.map_or(Ok(ExitCode::SUCCESS), Err)
+    }
+
+    async fn start_postgres(&self, folder: &DataFolder) -> anyhow::Result<PostgresServer> {
+        let options = PostgresOptions {
+            data_dir: folder.path().to_owned(),
+            preferred_port: None,
+            binaries: self.postgres_bin.clone(),
+            settings: Vec::new(),
+        };
+        Ok(PostgresServer::start(options).await?)
+    }
+
+    async fn listeners(&self, settings: &Settings) -> anyhow::Result<Listeners> {
+        let address = settings.gateway.listen.ip();
+        let api = match self.port {
+            Some(port) => TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| format!("port {port} is taken"))?,
+            None => bind_near(SocketAddr::new(address, settings.gateway.listen.port())).await?,
+        };
+        let metrics = bind_near(settings.gateway.metrics_listen).await?;
+        Ok(Listeners { api, metrics })
+    }
+}
+
+/// Listens at `wanted`, or at a free port when that is taken.
+async fn bind_near(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(wanted).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            let listener = TcpListener::bind(SocketAddr::new(wanted.ip(), 0)).await?;
+            say(&format!("Port {} is taken: using {}", wanted.port(), listener.local_addr()?.port()));
+            Ok(listener)
+        }
+        Err(error) => Err(error).with_context(|| format!("{wanted} cannot be listened on")),
+    }
+}
+
+/// Databases and logins of every role; gives the addresses of the runtime logins and of the owners.
+async fn make_databases(
+    secrets: &Secrets,
+    postgres: &PostgresServer,
+) -> anyhow::Result<(BTreeMap<String, String>, BTreeMap<String, String>)> {
+    let superuser = postgres.superuser_url("postgres");
+    let (mut databases, mut owners) = (BTreeMap::new(), BTreeMap::new());
+    for role in DATABASE_ROLES {
+        let names = pg::bootstrap::Names::new("tradepost", role);
+        let password = |login: &str| Ok::<_, anyhow::Error>(secrets.database_password(login)?.expose().to_owned().into());
+        let passwords = pg::bootstrap::Passwords {
+            owner: password(&names.owner)?,
+            app: password(&names.app)?,
+            read: password(&names.read)?,
+        };
+        let urls = pg::bootstrap::ensure(&superuser, &names, &passwords).await;
+        let urls = urls.with_context(|| format!("the database of {role} cannot be made"))?;
+        databases.insert(role.to_owned(), urls.app.expose_secret().to_owned());
+        owners.insert(role.to_owned(), urls.owner.expose_secret().to_owned());
+    }
+    Ok((databases, owners))
+}
+
+async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    for schema in SCHEMAS {
+        let owner = owner_pool(settings, schema.role).await?;
+        let steps = pg::migrate::up(&owner, schema).await.with_context(|| format!("{}: the migration failed", schema.role))?;
+        if !steps.is_empty() {
+            say(&format!("Migrated {}: {} steps", schema.role, steps.len()));
+        }
+        owner.close().await;
+    }
+    Ok(())
+}
+
+/// One line of progress.
+pub fn say(what: &str) {
+    eprintln!("==> {what}");
+}

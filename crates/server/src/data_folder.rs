@@ -1,0 +1,220 @@
+//! The data folder of a shop on this machine: its PostgreSQL, its secrets, its lock, and `run.json` while it runs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use crypto::{KeyringConfig, TokenSigner};
+use kernel::Secret;
+use runtime::config::Sources;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::Settings;
+
+/// The folder when `--data` isn't given.
+pub const DEFAULT: &str = ".tradepost";
+/// The roles that have a database.
+pub const DATABASE_ROLES: [&str; 3] = ["users", "products", "orders"];
+
+/// A shop's data folder.
+#[derive(Clone, Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+}
+
+/// Held by the process that runs the shop of a folder, until it ends in whatever way.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+
+/// Secrets of an installation, made once. All are needed to read its data again: back them up with it.
+#[derive(Serialize, Deserialize)]
+pub struct Secrets {
+    /// Settings by their environment variable.
+    pub settings: BTreeMap<String, String>,
+    /// Passwords of the database logins, by login.
+    pub database_passwords: BTreeMap<String, String>,
+    /// Development logins by email.
+    pub logins: BTreeMap<String, String>,
+}
+
+/// What a script needs to know of a running shop.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// Base address of the API.
+    pub api: String,
+    /// Address of the GraphQL endpoint.
+    pub graphql: String,
+    /// Address of the metrics page.
+    pub metrics: String,
+    /// Development login of a staff member with all scopes.
+    pub admin: Login,
+    /// Development login of a customer.
+    pub customer: Login,
+    /// Addresses of the databases, by role, as the runtime login.
+    pub databases: BTreeMap<String, String>,
+    /// Addresses of the databases, by role, as the login that migrates.
+    pub owners: BTreeMap<String, String>,
+    /// Process ids: `tradepost`, `postgres`.
+    pub pids: BTreeMap<String, u32>,
+}
+
+/// A login for development.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Login {
+    /// Email.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+impl DataFolder {
+    /// Opens the folder, making it when it isn't there.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(path)
+            .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
+        Self::existing(path)
+    }
+
+    /// Opens a folder that must be there.
+    pub fn existing(path: &Path) -> anyhow::Result<Self> {
+        let path = path.canonicalize().with_context(|| format!("there is no data folder {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The log of a shop that runs detached.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("tradepost.log")
+    }
+
+    /// Takes the folder's lock; none when another process holds it.
+    pub fn lock(&self) -> anyhow::Result<Option<Lock>> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("{} cannot be opened", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+        }
+    }
+
+    /// The installation's secrets, made at the first call.
+    pub fn secrets(&self) -> anyhow::Result<Secrets> {
+        let path = self.path.join("secrets.json");
+        if !path.exists() {
+            let secrets = Secrets::generate();
+            self.write_private("secrets.json", &secrets)?;
+            return Ok(secrets);
+        }
+        let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// What the running shop said of itself; none when none runs.
+    pub fn run(&self) -> anyhow::Result<Option<Run>> {
+        match fs::read(self.path.join("run.json")) {
+            Ok(text) => Ok(Some(serde_json::from_slice(&text).context("run.json is damaged")?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("run.json cannot be read"),
+        }
+    }
+
+    /// Says what runs.
+    pub fn write_run(&self, run: &Run) -> anyhow::Result<()> {
+        self.write_private("run.json", run)
+    }
+
+    /// Nothing runs any more.
+    pub fn remove_run(&self) -> anyhow::Result<()> {
+        match fs::remove_file(self.path.join("run.json")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("run.json cannot be removed"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings of this folder's running shop: a file's, the environment's and flags', over the folder's own secrets
+    /// and addresses.
+    pub fn settings(&self, file: Option<PathBuf>, flags: Vec<(String, String)>) -> anyhow::Result<Settings> {
+        let Some(run) = self.run()? else {
+            bail!("no shop runs in {}: start it with `./dev up --detach`", self.path.display());
+        };
+        self.settings_with(file, flags, &run.databases, &run.owners)
+    }
+
+    /// The settings with databases at the given addresses, by role.
+    pub fn settings_with(
+        &self,
+        file: Option<PathBuf>,
+        flags: Vec<(String, String)>,
+        databases: &BTreeMap<String, String>,
+        owners: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Settings> {
+        let mut sources = Sources::of_process(file, flags)?;
+        let addresses = [("URL", databases), ("OWNER_URL", owners)].into_iter().flat_map(|(key, urls)| {
+            urls.iter().map(move |(role, url)| (format!("TRADEPOST__DATABASES__{}__{key}", role.to_uppercase()), url.clone()))
+        });
+        for (variable, value) in self.secrets()?.settings.into_iter().chain(addresses) {
+            sources.environment.entry(variable).or_insert(value);
+        }
+        Ok(runtime::config::load(&sources)?)
+    }
+
+    /// Writes a file that only this user may read, whole or not at all.
+    fn write_private(&self, name: &str, content: &impl Serialize) -> anyhow::Result<()> {
+        let (path, draft) = (self.path.join(name), self.path.join(format!("{name}.new")));
+        let written = (|| {
+            let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+            file.write_all(&serde_json::to_vec_pretty(content)?)?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)
+        })();
+        written.with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
+
+impl Secrets {
+    fn generate() -> Self {
+        let keyring = KeyringConfig::generate();
+        let mut settings = BTreeMap::from([
+            ("TRADEPOST__KEYRING__ACTIVE".to_owned(), keyring.active.clone()),
+            ("TRADEPOST__KEYRING__INDEX_KEY".to_owned(), keyring.index_key.expose().to_owned()),
+            ("TRADEPOST__TOKENS__SIGNING_KEY".to_owned(), TokenSigner::generate_pem().expose_secret().to_owned()),
+        ]);
+        for (id, key) in &keyring.keys {
+            settings.insert(format!("TRADEPOST__KEYRING__KEYS__{}", id.to_uppercase()), key.expose().to_owned());
+        }
+        let logins = DATABASE_ROLES.iter().flat_map(|role| {
+            let names = pg::bootstrap::Names::new("tradepost", role);
+            [names.owner, names.app, names.read]
+        });
+        let database_passwords = logins.map(|login| (login, crypto::random_token())).collect();
+        let people = ["admin@tradepost.example", "customer@tradepost.example"];
+        let logins = people.map(|email| (email.to_owned(), crypto::random_token()[..20].to_owned())).into();
+        Self { settings, database_passwords, logins }
+    }
+
+    /// The password of a database login.
+    pub fn database_password(&self, login: &str) -> anyhow::Result<Secret> {
+        let password = self.database_passwords.get(login).with_context(|| format!("secrets.json has no password of {login}"))?;
+        Ok(Secret::from(password.clone()))
+    }
+
+    /// The development login with this name before the `@`.
+    pub fn login(&self, name: &str) -> anyhow::Result<Login> {
+        let found = self.logins.iter().find(|(email, _)| email.starts_with(&format!("{name}@")));
+        let (email, password) = found.with_context(|| format!("secrets.json has no login {name}"))?;
+        Ok(Login { email: email.clone(), password: password.clone() })
+    }
+}

@@ -1,0 +1,208 @@
+//! The roles wired together in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use contracts::products::ProductsClient;
+use contracts::users::UsersClient;
+use crypto::{Keyring, TokenSigner, TokenVerifier};
+use gateway::Gateway;
+use kernel::Clock;
+use messaging::{InProcess, Relay, Transport};
+use pg::{Db, Schema};
+use runtime::Tasks;
+use runtime::health::Health;
+use runtime::http::{Role, RoleApi, Route, serve};
+use runtime::tasks::TaskFailure;
+use runtime::telemetry::Metrics;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::settings::Settings;
+
+/// The schemas of all databases.
+pub const SCHEMAS: &[Schema] = &[users::SCHEMA, products::SCHEMA, orders::SCHEMA];
+
+/// Time that a connection has to finish its requests when the shop stops.
+const CONNECTION_GRACE: Duration = Duration::from_secs(10);
+/// Time that a shop has to become ready.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The roles with their databases, not yet working: what commands such as `doctor` use.
+pub struct Roles {
+    /// Accounts.
+    pub users: Arc<users::Users>,
+    /// Catalog and stock.
+    pub products: Arc<products::Products>,
+    /// Carts, orders, payments.
+    pub orders: Arc<orders::Orders>,
+    databases: Vec<Db>,
+    verifier: TokenVerifier,
+}
+
+/// Something that `doctor` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The role whose books are wrong.
+    pub role: &'static str,
+    /// What was checked.
+    pub check: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A working shop.
+pub struct Shop {
+    /// The roles.
+    pub roles: Roles,
+    gateway: Gateway,
+    metrics: Metrics,
+    health: Health,
+    tasks: Tasks,
+}
+
+/// Where a shop is reached.
+pub struct Listeners {
+    /// The API.
+    pub api: TcpListener,
+    /// Prometheus' page.
+    pub metrics: TcpListener,
+}
+
+impl Roles {
+    /// Connects the roles to their databases and to each other.
+    pub async fn connect(settings: &Settings) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let keyring = Keyring::new(&settings.keyring).context("keyring")?;
+        let signer = TokenSigner::new(&settings.tokens, clock.clone()).context("tokens")?;
+        let (issuer, audience) = (&settings.tokens.issuer, &settings.tokens.audience);
+        let verifier = TokenVerifier::new(signer.jwks(), issuer, audience, clock.clone()).context("tokens")?;
+        let [users_db, products_db, orders_db] = connect_databases(settings).await?;
+
+        let users = users::Users::new(users_db.clone(), keyring.clone(), signer, clock.clone(), &settings.users)?;
+        let products = products::Products::new(products_db.clone(), keyring.clone(), clock.clone(), &settings.products)?;
+        let users_client = UsersClient::local(users.clone());
+        let products_client = ProductsClient::local(products.clone());
+        let orders =
+            orders::Orders::new(orders_db.clone(), keyring, clock, products_client, users_client, &settings.orders)?;
+        Ok(Self { users, products, orders, databases: vec![users_db, products_db, orders_db], verifier })
+    }
+
+    /// The public surface of each role.
+    fn apis(&self) -> Vec<RoleApi> {
+        vec![
+            users::routes().build(Arc::clone(&self.users), &self.verifier),
+            products::routes().build(Arc::clone(&self.products), &self.verifier),
+            orders::routes().build(Arc::clone(&self.orders), &self.verifier),
+        ]
+    }
+}
+
+async fn connect_databases(settings: &Settings) -> anyhow::Result<[Db; 3]> {
+    let connect = |role: &'static str| async move {
+        let config = settings.databases.of(role).with_context(|| format!("{role} has no database"))?;
+        Db::connect(role, config).await.with_context(|| format!("the database of {role} cannot be reached"))
+    };
+    let (users, products, orders) = tokio::try_join!(connect("users"), connect("products"), connect("orders"))?;
+    Ok([users, products, orders])
+}
+
+impl Shop {
+    /// Starts the roles' work: relays, consumers, jobs. [`Shop::serve`] opens the doors.
+    pub async fn start(settings: &Settings, metrics: Metrics) -> anyhow::Result<Self> {
+        let roles = Roles::connect(settings).await?;
+        let (tasks, health) = (Tasks::new(), Health::default());
+        let transport: Arc<dyn Transport> = Arc::new(InProcess::new());
+        products::subscribe(&roles.products, transport.as_ref());
+        orders::subscribe(&roles.orders, transport.as_ref());
+        for db in &roles.databases {
+            start_relay(db, &transport, &tasks);
+            let checked = db.clone();
+            health.add(database_check(db.role()), move || {
+                let db = checked.clone();
+                async move { db.ping().await }
+            });
+        }
+        users::jobs(&roles.users, &tasks);
+        products::jobs(&roles.products, &tasks);
+        orders::jobs(&roles.orders, &tasks);
+        let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone());
+        gateway.start_jobs(&tasks);
+        metrics.keep_up(&tasks);
+        Ok(Self { roles, gateway, metrics, health, tasks })
+    }
+
+    /// Serves the API and the metrics until [`Shop::stop`].
+    pub fn serve(&self, listeners: Listeners) {
+        let stop = self.tasks.shutdown_token();
+        let api = serve::serve(listeners.api, self.gateway.router(), stop.clone(), CONNECTION_GRACE);
+        let page = gateway::metrics_page::router(self.metrics.clone());
+        let metrics = serve::serve(listeners.metrics, page, stop, CONNECTION_GRACE);
+        self.tasks.spawn("gateway.listener", async { Ok::<_, std::convert::Infallible>(api.await) });
+        self.tasks.spawn("gateway.metrics_listener", async { Ok::<_, std::convert::Infallible>(metrics.await) });
+    }
+
+    /// Returns once every part is ready.
+    pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + READY_PATIENCE;
+        while !self.health.ready().await.ready {
+            if tokio::time::Instant::now() > deadline {
+                bail!("the shop is not ready after {} s; see the log", READY_PATIENCE.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Returns when a part has failed that the shop can't do without.
+    pub async fn failed(&self) -> TaskFailure {
+        self.tasks.shutdown_token().cancelled().await;
+        self.tasks.failure().unwrap_or(TaskFailure { task: "shop", reason: "told to stop".into() })
+    }
+
+    /// Takes no more work, finishes what runs within `grace`, lets go of the databases.
+    pub async fn stop(&self, grace: Duration) {
+        if let Err(error) = self.tasks.shutdown(grace).await {
+            tracing::warn!(%error, "not everything ended in time");
+        }
+        for db in &self.roles.databases {
+            db.close().await;
+        }
+    }
+}
+
+fn start_relay(db: &Db, transport: &Arc<dyn Transport>, tasks: &Tasks) {
+    let relay = Relay::new(db.clone(), Arc::clone(transport));
+    let stop = tasks.shutdown_token();
+    tasks.spawn("relay", async move { Ok::<_, std::convert::Infallible>(relay.run(stop).await) });
+}
+
+fn database_check(role: &'static str) -> &'static str {
+    match role {
+        "users" => "users.database",
+        "products" => "products.database",
+        _ => "orders.database",
+    }
+}
+
+/// Every operation of every role.
+pub fn route_table() -> Vec<Arc<Route>> {
+    let mut table = gateway::operations::table();
+    table.extend(users::routes().table());
+    table.extend(products::routes().table());
+    table.extend(orders::routes().table());
+    table
+}
+
+/// The OpenAPI document of every role together.
+pub fn openapi() -> serde_json::Value {
+    let (users, products, orders) = (users::routes(), products::routes(), orders::routes());
+    let parts = [
+        (users.table(), users.openapi().clone()),
+        (products.table(), products.openapi().clone()),
+        (orders.table(), orders.openapi().clone()),
+    ];
+    gateway::document::assemble(parts.into_iter())
+}
