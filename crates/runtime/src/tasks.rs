@@ -204,7 +204,7 @@ mod tests {
         let tasks = Tasks::new();
         let (ran, mut runs) = mpsc::unbounded_channel();
         let mut count = 0;
-        tasks.every("expire", Duration::from_secs(60), move || {
+        tasks.every("expire", Duration::from_mins(1), move || {
             count += 1;
             ran.send(tokio::time::Instant::now()).unwrap();
             let outcome = match count {
