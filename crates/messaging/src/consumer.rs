@@ -149,7 +149,7 @@ impl Consumer {
     }
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 fn pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()

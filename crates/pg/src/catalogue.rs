@@ -157,3 +157,42 @@ async fn ungranted_tables(conn: &mut PgConnection, schema: &Schema) -> Result<Ve
     let unknown = granted.difference(&tables).map(|table| format!("{table} is granted but does not exist"));
     Ok(missing.chain(unknown).collect())
 }
+
+/// The whole schema as text, one line for each column, constraint, index and privilege: two schemas are equal if their
+/// descriptions are.
+pub async fn describe(conn: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        r"
+        WITH tables AS (
+            SELECT oid, relname, relacl FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+        )
+        SELECT format('column %s.%s %s %s default %s identity %s acl %s', t.relname, a.attname,
+                      format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
+                      pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attacl)
+        FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+             LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+        UNION ALL
+        SELECT format('constraint %s.%s %s', t.relname, c.conname, pg_get_constraintdef(c.oid))
+        FROM tables t JOIN pg_constraint c ON c.conrelid = t.oid
+        UNION ALL
+        SELECT format('index %s', pg_get_indexdef(i.indexrelid)) FROM tables t JOIN pg_index i ON i.indrelid = t.oid
+        UNION ALL
+        SELECT format('trigger %s', pg_get_triggerdef(g.oid))
+        FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
+        UNION ALL
+        SELECT format('function %s', pg_get_functiondef(p.oid)) FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND p.prokind <> 'a'
+          AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = p.oid AND e.deptype = 'e')
+        UNION ALL
+        SELECT format('type %s %s', t.typname, array(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder))
+        FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
+        UNION ALL
+        SELECT format('extension %s', extname) FROM pg_extension
+        UNION ALL
+        SELECT format('privileges %s %s', relname, relacl) FROM tables
+        ORDER BY 1",
+    )
+    .fetch_all(conn)
+    .await
+}
