@@ -24,10 +24,10 @@ pub const COUNTRIES: [&str; 249] = [
     "ZM", "ZW",
 ];
 
-/// A country, as its code in [`COUNTRIES`].
+/// A country, as its place in [`COUNTRIES`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Country(&'static str);
+pub struct Country(u8);
 
 /// A text is not the code of a country.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,7 +37,7 @@ pub struct UnknownCountry;
 impl Country {
     /// The two-letter code.
     pub fn as_str(self) -> &'static str {
-        self.0
+        COUNTRIES[usize::from(self.0)]
     }
 }
 
@@ -45,7 +45,8 @@ impl FromStr for Country {
     type Err = UnknownCountry;
 
     fn from_str(code: &str) -> Result<Self, UnknownCountry> {
-        COUNTRIES.binary_search(&code).map(|at| Self(COUNTRIES[at])).map_err(|_| UnknownCountry)
+        let place = COUNTRIES.binary_search(&code).map_err(|_| UnknownCountry)?;
+        u8::try_from(place).map(Self).map_err(|_| UnknownCountry)
     }
 }
 
@@ -59,19 +60,19 @@ impl TryFrom<String> for Country {
 
 impl From<Country> for String {
     fn from(country: Country) -> Self {
-        country.0.to_owned()
+        country.as_str().to_owned()
     }
 }
 
 impl fmt::Display for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.as_str())
     }
 }
 
