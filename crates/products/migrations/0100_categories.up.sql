@@ -1,4 +1,5 @@
--- squawk-ignore-file require-lock-timeout, require-statement-timeout: the runner sets both
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- The tree of categories. Small (hundreds of rows); read as a whole or by walking down from one row.
 CREATE TABLE categories (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -1,4 +1,5 @@
--- squawk-ignore-file require-lock-timeout, require-statement-timeout: the runner sets both
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- What the shop lists. `price` and `inventory_count` are the listing's figures: the lowest price of a live variant in the
 -- shop's currency (NULL: not sold in it), and the units of live variants that can be sold. They are written in the
 -- transaction that changes the variant's. The truth for money is variant_prices, in minor units.

@@ -1,4 +1,5 @@
--- squawk-ignore-file require-lock-timeout, require-statement-timeout: the runner sets both
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- What a customer buys: one choice of a product's options.
 CREATE TABLE variants (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -1,4 +1,5 @@
--- squawk-ignore-file require-lock-timeout, require-statement-timeout: the runner sets both
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- Where stock lies. Orders are served from the default location first.
 CREATE TABLE stock_locations (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
