@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, MigrateError};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use thiserror::Error;
 
@@ -12,6 +12,10 @@ use crate::schema::Schema;
 
 /// Where sqlx keeps what was applied.
 const APPLIED: &str = "_sqlx_migrations";
+/// How owners' names end.
+const OWNER: &str = "_owner";
+/// One runner at a time. Any number serves, as long as no other session lock in a role's database has it.
+const MIGRATION_LOCK: i64 = 0x6d69_6772_6174_6500;
 /// How long a migration waits for a table that is in use: longer would make every other statement queue behind it.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one statement of a migration may run.
@@ -79,7 +83,7 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
 pub async fn up(owner: &PgPool, schema: &Schema) -> Result<Vec<Step>, MigrationError> {
     let mut conn = session(owner).await?;
     let before = steps(&mut conn, schema).await?;
-    (schema.migrations)().run_direct(None, &mut conn, false).await?;
+    migrator(schema).run_direct(None, &mut conn, false).await?;
     apply_grants(&mut conn, schema).await?;
     conn.close().await?;
     Ok(before.into_iter().filter(|step| !step.applied).map(|step| Step { applied: true, ..step }).collect())
@@ -94,7 +98,7 @@ pub async fn down(owner: &PgPool, schema: &Schema, back: Back) -> Result<Vec<Ste
         Back::Steps(0) => return Ok(Vec::new()),
         Back::Steps(count) => applied.iter().rev().nth(count).map_or(0, |step| step.version),
     };
-    (schema.migrations)().undo(&mut conn, target).await?;
+    migrator(schema).undo(&mut conn, target).await?;
     conn.close().await?;
     let undone = applied.into_iter().rev().filter(|step| step.version > target);
     Ok(undone.map(|step| Step { applied: false, ..step }).collect())
@@ -125,9 +129,20 @@ async fn steps(conn: &mut PgConnection, schema: &Schema) -> Result<Vec<Step>, Mi
         .collect())
 }
 
-/// A connection of its own: the lock on migrations belongs to the session and ends with it, also after an error.
+/// The migrations, without sqlx's own lock: ours is held for longer, over the grants too.
+fn migrator(schema: &Schema) -> Migrator {
+    let mut migrator = (schema.migrations)();
+    migrator.set_locking(false);
+    migrator
+}
+
+/// The owner's connection for one run. The lock belongs to the session and ends with it, also after an error.
 async fn session(owner: &PgPool) -> Result<PgConnection, MigrationError> {
     let mut conn = owner.acquire().await?.detach();
+    let login: String = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut conn).await?;
+    if !login.ends_with(OWNER) {
+        return Err(MigrationError::NotOwner(login));
+    }
     for (setting, limit) in [("lock_timeout", LOCK_TIMEOUT), ("statement_timeout", STATEMENT_TIMEOUT)] {
         sqlx::query("SELECT set_config($1, $2, false)")
             .bind(setting)
@@ -135,13 +150,14 @@ async fn session(owner: &PgPool) -> Result<PgConnection, MigrationError> {
             .execute(&mut conn)
             .await?;
     }
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut conn).await?;
     Ok(conn)
 }
 
 /// Sets what the runtime and the read-only login may do, from nothing: a privilege that is no longer named is gone.
 async fn apply_grants(conn: &mut PgConnection, schema: &Schema) -> Result<(), MigrationError> {
     let owner: String = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut *conn).await?;
-    let Some(logins) = owner.strip_suffix("_owner") else { return Err(MigrationError::NotOwner(owner)) };
+    let logins = owner.strip_suffix(OWNER).unwrap_or(&owner);
     let app = quote_identifier(&format!("{logins}_app"));
     let read = quote_identifier(&format!("{logins}_read"));
     let mut statements = vec![
