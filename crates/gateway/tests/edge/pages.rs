@@ -1,0 +1,42 @@
+//! The pages, which load nothing from elsewhere.
+
+use http::StatusCode;
+
+use crate::fixture::Shop;
+
+#[tokio::test]
+async fn all_that_a_page_loads_is_in_the_binary() {
+    let shop = Shop::new();
+    for page in ["/", "/docs", "/graphql"] {
+        let answer = shop.get(page).await;
+        assert_eq!(answer.status, StatusCode::OK, "{page}");
+        assert_eq!(answer.header("content-type"), "text/html", "{page}");
+        let attributes = answer.text.split(['"', '\'']).collect::<Vec<_>>();
+        assert!(!answer.text.contains("//"), "{page} names no other host");
+        for asset in attributes.iter().filter(|text| text.starts_with("/web/")) {
+            let loaded = shop.get(asset).await;
+            assert_eq!(loaded.status, StatusCode::OK, "{asset}");
+            let script = asset.to_ascii_lowercase().ends_with(".js");
+            assert_eq!(loaded.header("content-type"), if script { "text/javascript" } else { "text/css" }, "{asset}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn scripts_come_from_files_of_ours_alone() {
+    let shop = Shop::new();
+    for page in ["/", "/docs", "/graphql"] {
+        let answer = shop.get(page).await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe-eval"), "{policy}");
+        assert!(!answer.text.contains("<script>"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_outside_of_the_folder_is_served() {
+    let shop = Shop::new();
+    for path in ["/web/../Cargo.toml", "/web/%2e%2e/Cargo.toml", "/web//etc/passwd", "/web/vendor"] {
+        assert_eq!(shop.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
