@@ -22,9 +22,9 @@ pub use metrics::Metrics;
 
 /// Said before the configured filter, which may overrule each part. Libraries that write every frame, header block or
 /// connection at debug level stay quiet, so that `debug` is about this product. PostgreSQL's notices ("relation exists")
-/// come from migrations that may run twice.
+/// come from migrations that may run twice. The edge's spans are for traces: the log has the operation's own.
 const QUIET: &str = "h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tower=info,opentelemetry=warn,\
-     opentelemetry_sdk=warn,opentelemetry-otlp=warn,sqlx::postgres::notice=warn";
+     opentelemetry_sdk=warn,opentelemetry-otlp=warn,sqlx::postgres::notice=warn,gateway::request=off";
 
 /// What is logged and traced, and where to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
