@@ -44,13 +44,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 async fn read_body(request: Request) -> Result<bytes::Bytes, Failure> {
     match request.into_body().collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(body_failure(error)),
+        Err(error) => Err(body_failure(&error)),
     }
 }
 
 /// The failure behind an error that reading a body gave.
-pub fn body_failure(error: axum::Error) -> Failure {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+pub fn body_failure(error: &axum::Error) -> Failure {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
             return too_large();
@@ -75,10 +75,11 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() {
-            wrong_field(&path, &error.to_string())
-        } else {
-            malformed(format!("The body is not JSON: {error}"))
+        // A value that doesn't fit is met before a later mistake in the text: what isn't JSON at all is said first.
+        match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+            Ok(_) if error.is_data() => wrong_field(&path, &error.to_string()),
+            Err(error) => malformed(format!("The body is not JSON: {error}")),
+            Ok(_) => malformed(format!("The body is not JSON: {error}")),
         }
     })?;
     reader.end().map_err(|error| malformed(format!("The body is not one JSON document: {error}")))?;
