@@ -189,7 +189,7 @@ fn database_check(role: &'static str) -> &'static str {
 
 /// Every operation of every role.
 pub fn route_table() -> Vec<Arc<Route>> {
-    let mut table = gateway::operations::table();
+    let mut table = gateway::operations::routes().table();
     table.extend(users::routes().table());
     table.extend(products::routes().table());
     table.extend(orders::routes().table());
@@ -204,5 +204,5 @@ pub fn openapi() -> serde_json::Value {
         (products.table(), products.openapi().clone()),
         (orders.table(), orders.openapi().clone()),
     ];
-    gateway::document::assemble(parts.into_iter())
+    gateway::document::assemble(parts)
 }

@@ -24,7 +24,7 @@ enum What {
 impl Document {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
-            What::Openapi => println!("{}", serde_json::to_string_pretty(&shop::openapi())?),
+            What::Openapi => print!("{}", gateway::document::print(&shop::openapi())),
             What::Graphql => print!("{}", products::sdl()),
         }
         Ok(ExitCode::SUCCESS)
