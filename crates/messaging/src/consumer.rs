@@ -33,20 +33,24 @@ pub enum ConsumeError {
 
 impl ConsumeError {
     /// The event cannot be handled. The text must not hold personal data: it is kept and logged.
-    pub fn failed(why: impl ToString) -> Self {
-        Self::Failed(why.to_string())
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::Failed(why.into())
     }
 }
 
 impl From<sqlx::Error> for ConsumeError {
     fn from(error: sqlx::Error) -> Self {
-        if pg::failure::is_unavailable(&error) { Self::Unavailable(error.to_string()) } else { Self::failed(error) }
+        if pg::failure::is_unavailable(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Failed(error.to_string())
+        }
     }
 }
 
 impl From<serde_json::Error> for ConsumeError {
     fn from(error: serde_json::Error) -> Self {
-        Self::failed(error)
+        Self::Failed(error.to_string())
     }
 }
 
@@ -56,7 +60,7 @@ impl From<Failure> for ConsumeError {
             ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited => {
                 Self::Unavailable(failure.to_string())
             }
-            _ => Self::failed(failure),
+            _ => Self::Failed(failure.to_string()),
         }
     }
 }

@@ -21,6 +21,7 @@ pub const GRANTS: &[Grant] = &[
 ];
 
 /// A role's migrations after the ground's. The ground has versions below 100.
+#[expect(clippy::needless_pass_by_value, reason = "callers hand over `sqlx::migrate!()`")]
 pub fn with_ground(role: Migrator) -> Migrator {
     let ground = sqlx::migrate!();
     Migrator::with_migrations(ground.iter().chain(role.iter()).cloned().collect())

@@ -43,7 +43,7 @@ async fn unindexed_foreign_keys(conn: &mut PgConnection) -> Result<Vec<String>, 
 #[derive(sqlx::FromRow)]
 struct Column {
     table_name: String,
-    column_name: String,
+    name: String,
     type_name: String,
     not_null: bool,
     has_default: bool,
@@ -53,7 +53,7 @@ struct Column {
 async fn columns(conn: &mut PgConnection, schema: &Schema) -> Result<Vec<String>, sqlx::Error> {
     let columns: Vec<Column> = sqlx::query_as(
         r"
-        SELECT t.relname::text AS table_name, a.attname::text AS column_name, format_type(a.atttypid, NULL) AS type_name,
+        SELECT t.relname::text AS table_name, a.attname::text AS name, format_type(a.atttypid, NULL) AS type_name,
                a.attnotnull AS not_null, a.atthasdef AS has_default,
                EXISTS (SELECT FROM pg_index i
                        WHERE i.indrelid = t.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS in_primary_key
@@ -80,12 +80,12 @@ fn type_finding(column: &Column) -> Option<String> {
         "real" | "double precision" => "a float: it cannot hold money or be compared",
         "money" => "tied to the server's locale: use minor units and a currency",
         "json" => "compared and indexed as text: use jsonb",
-        "character varying" | "character" if column.column_name == "id" => "a text id: use uuid",
+        "character varying" | "character" if column.name == "id" => "a text id: use uuid",
         _ => return None,
     };
     // The record of migrations is sqlx's own table.
     (column.table_name != "_sqlx_migrations")
-        .then(|| format!("{}.{} is {}, {why}", column.table_name, column.column_name, column.type_name))
+        .then(|| format!("{}.{} is {}, {why}", column.table_name, column.name, column.type_name))
 }
 
 /// A table with a column `id` is an entity, unless its key is made of other columns.
@@ -98,7 +98,7 @@ fn entity_findings(table: &[Column]) -> Vec<String> {
     if !table.iter().any(|column| column.in_primary_key) {
         found.push(format!("{name} has no primary key"));
     }
-    let id = table.iter().find(|column| column.column_name == "id");
+    let id = table.iter().find(|column| column.name == "id");
     if let Some(id) = id
         && !(id.type_name == "uuid" && id.has_default && id.in_primary_key)
     {
@@ -107,7 +107,7 @@ fn entity_findings(table: &[Column]) -> Vec<String> {
     let stamps: &[&str] = if id.is_some() { &["created_at", "updated_at"] } else { &["created_at"] };
     for stamp in stamps {
         let kept = table.iter().any(|column| {
-            column.column_name == *stamp
+            column.name == *stamp
                 && column.type_name == "timestamp with time zone"
                 && column.not_null
                 && column.has_default
@@ -124,11 +124,11 @@ fn amount_findings(table: &[Column], schema: &Schema) -> Vec<String> {
     let is_amount = |name: &str| {
         ["amount", "price", "total", "subtotal"].iter().any(|word| name == *word || name.ends_with(&format!("_{word}")))
     };
-    let has_currency = table.iter().any(|column| column.column_name.ends_with("currency"));
-    let amounts = table.iter().filter(|column| is_amount(&column.column_name));
+    let has_currency = table.iter().any(|column| column.name.ends_with("currency"));
+    let amounts = table.iter().filter(|column| is_amount(&column.name));
     let mut found = Vec::new();
     for column in amounts {
-        let name = format!("{}.{}", column.table_name, column.column_name);
+        let name = format!("{}.{}", column.table_name, column.name);
         if schema.unpaired_amounts.contains(&name.as_str()) {
             continue;
         }

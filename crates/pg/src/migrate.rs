@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use thiserror::Error;
@@ -19,7 +20,7 @@ const MIGRATION_LOCK: i64 = 0x6d69_6772_6174_6500;
 /// How long a migration waits for a table that is in use: longer would make every other statement queue behind it.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one statement of a migration may run.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A migration and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -76,7 +77,7 @@ impl From<MigrateError> for MigrationError {
 }
 
 fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|cause| cause.code()).is_some_and(|code| code == "55P03")
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
 /// Applies what is missing, then the grants. Gives the steps that were applied.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`db`] | [`TestDb`]: a migrated database for one test |
 
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
 pub mod db;
 
 pub use db::TestDb;

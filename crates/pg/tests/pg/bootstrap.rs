@@ -6,7 +6,7 @@ use test_kit::TestDb;
 use crate::support::SCHEMA;
 
 fn superuser() -> Secret {
-    std::env::var("TRADEPOST_TEST_POSTGRES").expect("set by ./dev test").into()
+    std::env::var("TRADEPOST_TEST_POSTGRES").unwrap().into()
 }
 
 fn passwords(tag: &str) -> Passwords {
