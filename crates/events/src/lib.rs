@@ -3,12 +3,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`envelope`] | what travels around every payload |
-//! | [`user`], [`product`], [`inventory`], [`order`] | payloads, one file an aggregate |
+//! | [`user`], [`product`], [`category`], [`inventory`], [`order`] | payloads, one file an aggregate |
 //! | [`registry`] | every published event, with its owner and the version of its payload |
 //!
 //! A payload may gain optional fields; any other change makes a new kind. `samples/` keeps one of each as JSON, so that
 //! a change that old events do not survive is seen.
 
+pub mod category;
 pub mod envelope;
 pub mod inventory;
 pub mod order;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{inventory, order, product, user};
+use crate::{category, inventory, order, product, user};
 
 /// A kind of event: who publishes it about what, and which version of its payload this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +25,7 @@ pub const REGISTRY: &[EventType] = &[
     published("products", product::AGGREGATE, product::ProductCreated::KIND, 1),
     published("products", product::AGGREGATE, product::ProductUpdated::KIND, 1),
     published("products", product::AGGREGATE, product::ProductDeleted::KIND, 1),
+    published("products", category::AGGREGATE, category::CategoryChanged::KIND, 1),
     published("products", inventory::AGGREGATE, inventory::InventoryChanged::KIND, 1),
     published("orders", order::AGGREGATE, order::OrderPlaced::KIND, 1),
     published("orders", order::AGGREGATE, order::OrderPaid::KIND, 1),
