@@ -1,1 +1,86 @@
-//! The products role.
+//! The products role: categories, products, variants, prices, stock.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`api`] | GraphQL at `/api/v1/graphql` |
+//! | [`domain`] | what a catalog is, and which values it takes |
+//! | [`ops`] | what the role does, one file a use case |
+//! | `store` | SQL |
+//! | `service` | the promise to other roles: quotes, reservations |
+//! | [`consumers`], [`jobs`] | cache invalidation by events; expiry of reservations |
+//! | [`cache`] | answers and categories in memory, and how they are known to be out of date |
+//!
+//! Serves GraphQL and the contract `contracts::products`. Publishes `product.created/updated/deleted`,
+//! `category.changed`, `inventory.changed`. Needs its own database and the transport of its own events.
+//!
+//! Whatever changes a product, its variants or their stock locks the product's row first, several in order of their ids.
+
+pub mod cache;
+pub mod config;
+pub mod consumers;
+pub mod domain;
+mod error;
+pub mod jobs;
+pub mod ops;
+mod service;
+mod store;
+
+use crypto::Keyring;
+use kernel::{Clock, Currency};
+use messaging::Idempotency;
+use pg::{Db, Grant, Schema};
+
+pub use config::Config;
+pub use error::Error;
+
+use cache::{Answers, Changes, Kept, Tag};
+use domain::CategoryTree;
+
+/// The role's tables. The ledger and the lines of reservations are only added to.
+pub const SCHEMA: Schema = Schema {
+    role: "products",
+    migrations: || messaging::with_ground(sqlx::migrate!()),
+    grants: &[
+        messaging::GRANTS,
+        &[
+            Grant { table: "categories", runtime: "SELECT, INSERT, UPDATE" },
+            Grant { table: "products", runtime: "SELECT, INSERT, UPDATE" },
+            Grant { table: "product_images", runtime: "SELECT, INSERT, UPDATE, DELETE" },
+            Grant { table: "variants", runtime: "SELECT, INSERT, UPDATE" },
+            Grant { table: "variant_prices", runtime: "SELECT, INSERT, UPDATE, DELETE" },
+            Grant { table: "stock_locations", runtime: "SELECT" },
+            Grant { table: "inventory_levels", runtime: "SELECT, INSERT, UPDATE" },
+            Grant { table: "stock_movements", runtime: "SELECT, INSERT" },
+            Grant { table: "reservations", runtime: "SELECT, INSERT, UPDATE" },
+            Grant { table: "reservation_lines", runtime: "SELECT, INSERT" },
+        ],
+    ],
+    // The listing's figure, in the shop's one currency.
+    unpaired_amounts: &["products.price"],
+};
+
+/// The role.
+pub struct Products {
+    db: Db,
+    idempotency: Idempotency,
+    clock: Clock,
+    currency: Currency,
+    changes: Changes,
+    categories: Kept<CategoryTree>,
+    answers: Answers,
+}
+
+impl Products {
+    /// The role over its database.
+    pub fn new(db: Db, keyring: Keyring, clock: Clock, config: &Config) -> Self {
+        Self {
+            idempotency: Idempotency::new(db.clone(), keyring),
+            db,
+            clock,
+            currency: config.currency,
+            changes: Changes::default(),
+            categories: Kept::new(Tag::Categories),
+            answers: Answers::new(&config.cache),
+        }
+    }
+}

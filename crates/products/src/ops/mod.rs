@@ -1,0 +1,141 @@
+//! What the role does, one file a use case: begins the transaction, decides, writes, emits, commits, marks the caches.
+
+mod commit_stock;
+mod create_category;
+mod create_product;
+mod create_variant;
+mod delete_category;
+mod delete_product;
+mod delete_variant;
+mod expire_reservations;
+mod find_products;
+mod findings;
+mod list_products;
+mod quote_variants;
+mod release_stock;
+mod reserve_stock;
+mod set_inventory_level;
+mod set_variant_price;
+mod update_category;
+mod update_product;
+mod update_variant;
+
+pub use create_category::CreateCategory;
+pub use create_product::{CreateProduct, NewImage};
+pub use create_variant::{CreateVariant, NewPrice, NewVariant};
+pub use list_products::{ListProducts, Listing};
+pub use set_inventory_level::{LevelSet, SetInventoryLevel};
+pub use set_variant_price::SetVariantPrice;
+pub use update_category::UpdateCategory;
+pub use update_product::UpdateProduct;
+pub use update_variant::UpdateVariant;
+
+use events::inventory::{self, InventoryChanged};
+use events::product::{self, ProductUpdated};
+use kernel::{Context, ErrorKind, Failure, Scope};
+use messaging::NewEvent;
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::cache::Tag;
+use crate::domain::{LevelChange, Product, Variant};
+use crate::{Error, Products, store};
+
+/// Refuses who may not change the catalog.
+fn require_write(context: &Context) -> Result<(), Error> {
+    if context.has_scope(Scope::WriteProducts) {
+        return Ok(());
+    }
+    let (kind, code, message) = match context.user_id() {
+        None => (ErrorKind::Unauthenticated, "TOKEN_MISSING", "This operation needs an access token"),
+        Some(_) => (ErrorKind::Forbidden, "SCOPE_MISSING", "The access token does not allow this operation"),
+    };
+    Err(Failure::new(kind, code, message).into())
+}
+
+/// Refuses a change of an object that is at another version than its changer has seen.
+fn expect_version(expected: Option<i64>, actual: i64) -> Result<(), Error> {
+    if expected.is_none_or(|expected| expected == actual) { Ok(()) } else { Err(Error::VersionMismatch) }
+}
+
+/// The payload as the event log keeps it.
+fn data(payload: &impl Serialize) -> serde_json::Value {
+    // Payloads are structs of plain values: writing them as JSON cannot fail.
+    serde_json::to_value(payload).unwrap_or_default()
+}
+
+/// A live variant with its product, which stays locked until the transaction ends.
+async fn lock_variant(conn: &mut PgConnection, id: Uuid) -> Result<(Product, Variant), Error> {
+    let product_id = store::variants::find(conn, id).await?.ok_or(Error::VariantNotFound)?.product_id;
+    let product = store::products::lock(conn, product_id).await?.ok_or(Error::VariantNotFound)?;
+    // Read again: it may have changed before the lock was there.
+    let variant = store::variants::find(conn, id).await?.ok_or(Error::VariantNotFound)?;
+    Ok((product, variant))
+}
+
+/// Tells of changed levels.
+async fn emit_levels(conn: &mut PgConnection, changes: &[LevelChange]) -> Result<(), sqlx::Error> {
+    let events = changes.iter().map(|LevelChange { level, product_id }| NewEvent {
+        aggregate: inventory::AGGREGATE,
+        aggregate_id: level.id,
+        version: level.version,
+        kind: InventoryChanged::KIND,
+        data: data(&InventoryChanged {
+            product_id: *product_id,
+            variant_id: level.variant_id,
+            location_id: level.location_id,
+            on_hand: level.on_hand,
+            reserved: level.reserved,
+        }),
+    });
+    messaging::emit_many(conn, events.collect()).await
+}
+
+impl Products {
+    /// Writes a locked product with its next version and new listing figures, and tells of it.
+    async fn write_product(
+        &self,
+        conn: &mut PgConnection,
+        mut product: Product,
+        previous_slug: Option<String>,
+    ) -> Result<(), Error> {
+        product.version += 1;
+        product.updated_at = self.clock.now();
+        store::products::update(conn, &product).await?;
+        self.refresh_figures(conn, product.id).await?;
+        let event = NewEvent {
+            aggregate: product::AGGREGATE,
+            aggregate_id: product.id,
+            version: product.version,
+            kind: ProductUpdated::KIND,
+            data: data(&ProductUpdated { slug: product.slug, previous_slug }),
+        };
+        messaging::emit(conn, &event).await?;
+        Ok(())
+    }
+
+    async fn refresh_figures(&self, conn: &mut PgConnection, id: Uuid) -> Result<(), sqlx::Error> {
+        // An exponent is 0 to 4.
+        let decimals = i32::try_from(self.currency.exponent()).unwrap_or(2);
+        store::products::refresh_figures(conn, id, self.currency.as_str(), decimals).await
+    }
+
+    /// Marks a product as changed in every way.
+    pub(crate) fn product_changed(&self, id: Uuid) {
+        self.changes.mark([Tag::Product(id), Tag::Stock(id), Tag::Listing, Tag::Sellable]);
+    }
+
+    /// Marks stock as changed.
+    fn stock_changed(&self, changes: &[LevelChange]) {
+        for LevelChange { level, product_id } in changes {
+            self.changes.mark(stock_tags(*product_id, level.on_hand - level.reserved));
+        }
+    }
+}
+
+/// What a change of a product's stock touches. A list of what can be sold can only gain a product that it doesn't show
+/// when there is some of it; one that it shows is among its sources.
+pub(crate) fn stock_tags(product_id: Uuid, available: i64) -> impl Iterator<Item = Tag> {
+    [Tag::Stock(product_id)].into_iter().chain((available > 0).then_some(Tag::Sellable))
+}
