@@ -4,7 +4,7 @@ use http::Method;
 use runtime::http::{Access, Body, Route};
 use serde_json::{Map, Value, json};
 
-use super::parameters::has;
+use super::parameters::takes_if_match;
 
 /// A failure that the layers can give: status, name, an example's code, when it comes.
 const FAILURES: [(u16, &str, &str, &str); 13] = [
@@ -33,10 +33,10 @@ pub fn components() -> Value {
     let component = |(status, name, code, description): (u16, &str, &str, &str)| {
         let mut headers = common_headers();
         if says_when(status) {
-            headers.insert("Retry-After".into(), reference("headers", "RetryAfter"));
+            headers.insert("Retry-After".into(), reference("headers", "Retry-After"));
         }
         if status == 401 {
-            headers.insert("WWW-Authenticate".into(), reference("headers", "WwwAuthenticate"));
+            headers.insert("WWW-Authenticate".into(), reference("headers", "WWW-Authenticate"));
         }
         let id = "0198c7a2-5f0e-7c3b-9d52-1f6f0b5e8a11";
         let example = json!({"error": description, "code": code, "request_id": id, "details": []});
@@ -57,13 +57,14 @@ pub fn headers() -> Value {
         json!({"description": description, "schema": schema})
     };
     json!({
-        "RequestId": text("The request's id; name it when you ask about a request.", 64, "^[0-9a-f-]*$"),
-        "RateLimitLimit": count("Requests that may come at once."),
-        "RateLimitRemaining": count("Requests that may follow at once."),
-        "RateLimitReset": count("Seconds until all of them are there again."),
-        "RetryAfter": count("Seconds after which a retry makes sense."),
+        "X-Request-Id": text("The request's id; name it when you ask about a request.", 64, "^[0-9a-f-]*$"),
+        "RateLimit-Limit": count("Requests that may come at once."),
+        "RateLimit-Remaining": count("Requests that may follow at once."),
+        "RateLimit-Reset": count("Seconds until all of them are there again."),
+        "Retry-After": count("Seconds after which a retry makes sense."),
         "Location": text("Where the new object is.", 2048, "^/.*$"),
-        "WwwAuthenticate": text("How to authenticate.", 64, "^Bearer$"),
+        "WWW-Authenticate": text("How to authenticate.", 64, "^Bearer$"),
+        "Access-Control-Allow-Origin": text("The page's origin, where it is one that may call.", 255, "^https?://.*$"),
     })
 }
 
@@ -76,7 +77,7 @@ pub fn complete(operation: &mut Value, route: &Route) {
         403 => matches!(route.access, Access::Scope(_)),
         404 => route.path.contains('{'),
         409 => !safe,
-        412 => has(operation, "If-Match"),
+        412 => takes_if_match(operation),
         413 | 415 => takes_body,
         422 => takes_body || route.method == Method::DELETE,
         _ => true,
@@ -109,13 +110,9 @@ fn add_headers(status: &str, answer: &mut Value) {
 }
 
 fn common_headers() -> Map<String, Value> {
-    let names = [
-        ("X-Request-Id", "RequestId"),
-        ("RateLimit-Limit", "RateLimitLimit"),
-        ("RateLimit-Remaining", "RateLimitRemaining"),
-        ("RateLimit-Reset", "RateLimitReset"),
-    ];
-    names.into_iter().map(|(name, component)| (name.to_owned(), reference("headers", component))).collect()
+    let names =
+        ["X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Access-Control-Allow-Origin"];
+    names.into_iter().map(|name| (name.to_owned(), reference("headers", name))).collect()
 }
 
 fn reference(kind: &str, name: &str) -> Value {

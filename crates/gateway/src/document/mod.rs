@@ -6,6 +6,7 @@
 mod answers;
 mod links;
 mod parameters;
+mod schemas;
 
 use std::sync::Arc;
 
@@ -17,6 +18,16 @@ use utoipa::openapi::{ComponentsBuilder, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::operations;
+
+/// What a token of staff can allow.
+const STAFF: [Scope; 6] = [
+    Scope::ReadUsers,
+    Scope::WriteUsers,
+    Scope::ReadProducts,
+    Scope::WriteProducts,
+    Scope::ReadOrders,
+    Scope::WriteOrders,
+];
 
 /// The document of the edge and of `roles`, each with its routes and the paths and schemas of its handlers.
 pub fn assemble(roles: impl IntoIterator<Item = (Vec<Arc<Route>>, OpenApi)>) -> Value {
@@ -30,7 +41,7 @@ pub fn assemble(roles: impl IntoIterator<Item = (Vec<Arc<Route>>, OpenApi)>) -> 
     let mut document = json!({
         "openapi": "3.1.0",
         "info": info(),
-        "servers": [{"url": "/", "description": "This server, in production as in development"}],
+        "servers": [{"url": "/", "description": "This server, in production as in development", "x-internal": false}],
         "tags": tags(),
         "paths": all.paths,
         "components": all.components,
@@ -42,12 +53,15 @@ pub fn assemble(roles: impl IntoIterator<Item = (Vec<Arc<Route>>, OpenApi)>) -> 
     components["responses"] = answers::components();
     components["headers"] = answers::headers();
     components["parameters"] = parameters::components();
-    components["securitySchemes"] = json!({"access_token": security_scheme()});
+    components["securitySchemes"] =
+        json!({"access_token": security_scheme(&[Scope::Customer]), "staff_access_token": security_scheme(&STAFF)});
     for route in &routes {
         let operation = &mut document["paths"][&route.path][route.method.as_str().to_ascii_lowercase()];
         complete(operation, route);
     }
     links::add(&mut document);
+    schemas::bound(&mut document);
+    schemas::prune(&mut document);
     document
 }
 
@@ -65,11 +79,16 @@ fn complete(operation: &mut Value, route: &Route) {
     operation["security"] = match route.access {
         Access::Public => json!([]),
         Access::Optional => json!([{}, {"access_token": []}]),
-        Access::Scope(scope) => json!([{"access_token": [scope.as_str()]}]),
+        Access::Scope(Scope::Customer) => json!([{"access_token": []}]),
+        Access::Scope(_) => json!([{"staff_access_token": []}]),
     };
+    let mut description =
+        operation["description"].as_str().or(operation["summary"].as_str()).unwrap_or_default().to_owned();
     if let Access::Scope(scope) = route.access {
         operation["x-required-scope"] = json!(scope);
+        description += &format!("\n\nNeeds the scope `{}`.", scope.as_str());
     }
+    operation["description"] = json!(description);
     parameters::complete(operation, route);
     answers::complete(operation, route);
 }
@@ -104,16 +123,16 @@ fn tags() -> Value {
     ])
 }
 
-fn security_scheme() -> Value {
-    let scopes: Vec<_> = Scope::ALL.iter().map(|scope| format!("`{}`", scope.as_str())).collect();
+/// Tokens of customers and of staff are made alike, and tell themselves apart by what they allow.
+fn security_scheme(scopes: &[Scope]) -> Value {
+    let scopes: Vec<_> = scopes.iter().map(|scope| format!("`{}`", scope.as_str())).collect();
     json!({
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": format!(
-            "The access token of a login: signed with ES256, good for 15 minutes (RFC 8725, RFC 9068). Its scopes are \
-             among {}; an operation names the one that it needs.",
-            scopes.join(", ")
+            "The access token of a login: signed with ES256, good for 15 minutes (RFC8725, RFC9068). It has the scope {}.",
+            scopes.join(" or ")
         ),
     })
 }

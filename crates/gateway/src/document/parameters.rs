@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// The parameters, by name.
 pub fn components() -> Value {
     json!({
-        "IdempotencyKey": {
+        "Idempotency-Key": {
             "name": "Idempotency-Key",
             "in": "header",
             "required": false,
@@ -14,23 +14,37 @@ pub fn components() -> Value {
                 The same key with another body is refused.",
             "schema": {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]{16,255}$"},
         },
+        "If-Match": {
+            "name": "If-Match",
+            "in": "header",
+            "required": false,
+            "description": "The `ETag` of an earlier answer: the change is made only if the object has not changed since.",
+            "schema": {"type": "string", "maxLength": 20, "pattern": "^(\\*|\"[0-9]{1,18}\")$"},
+        },
     })
 }
 
-/// Adds the parameters that follow from the route.
+/// Adds the parameters that follow from the route, and gives those that many operations take their one form.
 pub fn complete(operation: &mut Value, route: &Route) {
-    if route.method.is_safe() || has(operation, "Idempotency-Key") {
-        return;
+    if operation["parameters"].is_null() {
+        operation["parameters"] = json!([]);
     }
-    let reference = json!({"$ref": "#/components/parameters/IdempotencyKey"});
-    match operation["parameters"].as_array_mut() {
-        Some(parameters) => parameters.push(reference),
-        None => operation["parameters"] = json!([reference]),
+    let Some(parameters) = operation["parameters"].as_array_mut() else { return };
+    for parameter in parameters.iter_mut() {
+        if parameter["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case("If-Match")) {
+            *parameter = reference("If-Match");
+        }
+    }
+    if !route.method.is_safe() {
+        parameters.push(reference("Idempotency-Key"));
     }
 }
 
-/// Whether the operation has a parameter of that name.
-pub fn has(operation: &Value, name: &str) -> bool {
-    let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
-    parameters.iter().any(|parameter| parameter["name"].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)))
+/// Whether the operation looks at `If-Match`.
+pub fn takes_if_match(operation: &Value) -> bool {
+    operation["parameters"].as_array().is_some_and(|parameters| parameters.contains(&reference("If-Match")))
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/parameters/{name}")})
 }
