@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A rule that a row breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Short name of the rule.
     pub rule: String,
