@@ -64,12 +64,35 @@ impl Idempotency {
         let claim =
             ctx.idempotency_key.as_ref().map(|key| self.claim(&ctx.actor, key, operation, command)).transpose()?;
         let mut tx = self.db.begin().await.map_err(|error| pg::failure(&error))?;
-        if let Some(claim) = &claim
-            && let Some(kept) = first_answer(&mut tx, claim).await?
-        {
-            return self.replay(claim, &kept).map(Once::Replay);
+        if let Some(claim) = &claim {
+            let kept = first_answer(&mut tx, claim).await;
+            if !matches!(kept, Ok(None)) {
+                // Before answering: dropping would free the key only some time later.
+                tx.rollback().await.map_err(|error| pg::failure(&error))?;
+            }
+            if let Some(kept) = kept? {
+                return self.replay(claim, &kept).map(Once::Replay);
+            }
         }
         Ok(Once::First(FirstTime { tx, claim, keyring: self.keyring.clone() }))
+    }
+
+    /// The first answer to a request with this key, without beginning a transaction: for an operation that has to read or
+    /// ask elsewhere before it can begin one. None too while the first request still runs; [`Idempotency::begin`] decides.
+    ///
+    /// Error: 422 `IDEMPOTENCY_KEY_REUSED` if the key came with another command.
+    pub async fn answered<T: DeserializeOwned>(
+        &self,
+        ctx: &Context,
+        operation: &'static str,
+        command: &impl Serialize,
+    ) -> Result<Option<T>, Failure> {
+        let Some(key) = &ctx.idempotency_key else { return Ok(None) };
+        let claim = self.claim(&ctx.actor, key, operation, command)?;
+        let mut conn = self.db.primary().acquire().await.map_err(|error| pg::failure(&error))?;
+        let kept = store::idempotency_keys::find(&mut conn, &claim.key_hash, ANSWERS_KEPT).await;
+        let kept = kept.map_err(|error| pg::failure(&error))?;
+        kept.map(|kept| self.replay(&claim, &kept)).transpose()
     }
 
     fn claim(

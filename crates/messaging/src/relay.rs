@@ -65,17 +65,19 @@ impl Relay {
             tokio::time::sleep(STANDBY).await;
         }
         self.catch_up(&mut conn).await?;
+        let mut last = store::relay::last_sequence(&mut conn).await?;
         let mut pause = Pause::new();
         let mut measured = None::<Instant>;
         loop {
-            let rows = store::relay::sequence_next(&mut conn, BATCH).await?;
+            let rows = store::relay::sequence_next(&mut conn, last, BATCH).await?;
             if rows.is_empty() {
                 pause.rest().await;
             } else {
+                last = rows.last().and_then(|row| row.sequence).unwrap_or(last);
                 self.publish(&mut conn, rows).await?;
                 pause.shorten();
             }
-            if measured.is_none_or(|last| last.elapsed() >= MEASURE) {
+            if measured.is_none_or(|at| at.elapsed() >= MEASURE) {
                 let lag = store::relay::lag(&mut conn, COUNTED).await?;
                 metrics::gauge!("events_unpublished", "role" => self.db.role()).set(precise(lag));
                 measured = Some(Instant::now());

@@ -108,7 +108,9 @@ impl Db {
 fn open(role: &'static str, url: &Secret, config: &DatabaseConfig) -> Result<PgPool, sqlx::Error> {
     let options = url.expose().parse::<PgConnectOptions>()?.application_name(&format!("tradepost {role}")).options([
         ("statement_timeout", config.statement_timeout_ms.to_string()),
-        // A client that hangs with a transaction open would hold back the event log for everyone.
+        // Compiling a statement takes longer than any of ours may run.
+        ("jit", "off".to_owned()),
+        // A client that hangs with a transaction open would keep its locks, and old rows from being cleaned up.
         ("idle_in_transaction_session_timeout", "30000".to_owned()),
     ]);
     Ok(PgPoolOptions::new()

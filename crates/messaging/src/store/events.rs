@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::log::NewEvent;
 
 pub(crate) struct EventRow {
+    pub(crate) position: i64,
     pub(crate) id: Uuid,
     pub(crate) sequence: Option<i64>,
     pub(crate) aggregate: String,
@@ -126,7 +127,7 @@ pub(crate) async fn of_object(
 ) -> Result<Vec<Envelope>, sqlx::Error> {
     let rows = sqlx::query_as!(
         EventRow,
-        "SELECT id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
+        "SELECT position, id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
          FROM events WHERE aggregate_id = $1 AND aggregate = $2 ORDER BY version",
         aggregate_id,
         aggregate,

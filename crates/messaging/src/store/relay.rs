@@ -12,35 +12,64 @@ pub(crate) async fn try_lead(conn: &mut PgConnection) -> Result<bool, sqlx::Erro
     sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "locked!""#, RELAY_LOCK).fetch_one(conn).await
 }
 
-/// Prepares the relay's own session. Its commits need not wait for the disk: what a crash of the server undoes is done
-/// again, with the same numbers, because the events themselves are on disk before anyone can see them.
+/// Prepares the relay's own session.
+///
+/// Its commits need not wait for the disk: what a crash of the server undoes is done again, with the same numbers, because
+/// the events themselves are on disk before anyone can see them. And its few statements must not depend on what the
+/// statistics say of a table that changes faster than they do: right after a bulk of events, a plan that took the queue to
+/// be empty needed seconds for a batch instead of milliseconds.
 pub(crate) async fn prepare(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT set_config('synchronous_commit', 'off', false)").fetch_one(&mut *conn).await?;
+    for setting in ["synchronous_commit", "enable_nestloop", "enable_seqscan", "jit"] {
+        sqlx::query!("SELECT set_config($1, 'off', false)", setting).fetch_one(&mut *conn).await?;
+    }
     Ok(())
 }
 
-/// Numbers the next committed events, oldest first, and gives them.
-pub(crate) async fn sequence_next(conn: &mut PgConnection, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
+/// The last sequence that was given.
+pub(crate) async fn last_sequence(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!("SELECT sequenced FROM relay").fetch_one(conn).await
+}
+
+/// The next committed events, oldest first, numbered from `last` on.
+pub(crate) async fn sequence_next(
+    conn: &mut PgConnection,
+    last: i64,
+    limit: i64,
+) -> Result<Vec<EventRow>, sqlx::Error> {
     let mut rows = sqlx::query_as!(
         EventRow,
-        r#"
-        WITH batch AS MATERIALIZED (
-            SELECT position, row_number() OVER (ORDER BY position) AS place
-            FROM (SELECT position FROM events WHERE sequence IS NULL ORDER BY position LIMIT $1) AS next
-        ), moved AS (
-            UPDATE relay SET sequenced = sequenced + size.n
-            FROM (SELECT count(*) AS n FROM batch) AS size WHERE size.n > 0
-            RETURNING sequenced - size.n AS base
-        )
-        UPDATE events SET sequence = moved.base + batch.place
-        FROM batch, moved WHERE events.position = batch.position AND events.sequence IS NULL
-        RETURNING events.id, events.sequence, events.aggregate, events.aggregate_id, events.version, events.kind,
-                  events.data, events.occurred_at, events.trace_parent"#,
+        "SELECT position, id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
+         FROM events WHERE sequence IS NULL ORDER BY position LIMIT $1",
         limit,
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    rows.sort_unstable_by_key(|row| row.sequence);
+    let (Some(first), Some(end)) = (rows.first(), rows.last()) else { return Ok(rows) };
+    let (first, end) = (first.position, end.position);
+    let positions: Vec<i64> = rows.iter().map(|row| row.position).collect();
+    let sequences: Vec<i64> = (last + 1..).take(rows.len()).collect();
+    // The range keeps the scan short, whatever the planner takes first.
+    let done = sqlx::query!(
+        "WITH moved AS (UPDATE relay SET sequenced = $6 WHERE sequenced = $5 RETURNING 1)
+         UPDATE events SET sequence = next.sequence
+         FROM unnest($1::bigint[], $2::bigint[]) AS next (position, sequence)
+         WHERE events.position = next.position AND events.sequence IS NULL AND events.position BETWEEN $3 AND $4
+           AND EXISTS (SELECT FROM moved)",
+        &positions,
+        &sequences,
+        first,
+        end,
+        last,
+        last + i64::try_from(rows.len()).unwrap_or(0),
+    )
+    .execute(conn)
+    .await?;
+    if done.rows_affected() != rows.len() as u64 {
+        return Err(sqlx::Error::Protocol("someone else numbers the events of this role".to_owned()));
+    }
+    for (row, sequence) in rows.iter_mut().zip(sequences) {
+        row.sequence = Some(sequence);
+    }
     Ok(rows)
 }
 
@@ -48,7 +77,7 @@ pub(crate) async fn sequence_next(conn: &mut PgConnection, limit: i64) -> Result
 pub(crate) async fn unpublished(conn: &mut PgConnection, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     sqlx::query_as!(
         EventRow,
-        "SELECT id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
+        "SELECT position, id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
          FROM events WHERE sequence > (SELECT published FROM relay) ORDER BY sequence LIMIT $1",
         limit,
     )

@@ -101,7 +101,8 @@ async fn an_event_and_its_handling_belong_to_the_trace_of_the_request() {
     let object = create_object(db).await;
     let tracer = opentelemetry_sdk::trace::SdkTracerProvider::builder().build().tracer("test");
     let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // For the whole process: a span that another thread meets first is otherwise switched off for all.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let request = tracing::info_span!("request");
     let trace_id = request.context().span().span_context().trace_id();
     change_and_commit(db, object).instrument(request).await;

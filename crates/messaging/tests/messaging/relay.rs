@@ -55,7 +55,7 @@ async fn a_relay_that_dies_after_publishing_has_its_events_delivered_again_with_
     );
     let _second = Running::start(db, transport);
     eventually("the second relay moves the cursor", || async { published(db).await == 2 }).await;
-    assert_eq!(recorder.events().iter().filter_map(|event| event.sequence).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(sequences(&recorder), [1, 2]);
     assert_eq!(effects(db, object).await, [1, 2]);
     assert_eq!(count(db, "inbox").await, 2);
 }
@@ -90,25 +90,25 @@ async fn a_relay_survives_the_loss_of_every_connection() {
     let object = create_object(db).await;
     let recorder = Recorder::default();
     let _relay = Running::start(db, recorder.clone());
-    for round in 1..=3_usize {
+    for round in 1..=3 {
         // The pool may still hold connections that were cut.
         eventually("the change commits", || async {
-            let mut tx = match db.begin().await {
-                Ok(tx) => tx,
-                Err(_) => return false,
-            };
-            let version = i64::try_from(round).unwrap();
-            let written = messaging::emit(&mut tx, &crate::support::changed(object, version)).await;
+            let Ok(mut tx) = db.begin().await else { return false };
+            let written = messaging::emit(&mut tx, &crate::support::changed(object, round)).await;
             written.is_ok() && tx.commit().await.is_ok()
         })
         .await;
-        eventually("the event is published", || async { recorder.events().len() >= round }).await;
+        eventually("the event is published", || async { sequences(&recorder).contains(&round) }).await;
         test.cut_connections().await;
     }
-    let mut sequences: Vec<_> = recorder.events().iter().filter_map(|event| event.sequence).collect();
     // A cut between publishing and moving the cursor publishes again.
+    let mut sequences = sequences(&recorder);
     sequences.dedup();
     assert_eq!(sequences, [1, 2, 3]);
+}
+
+fn sequences(recorder: &Recorder) -> Vec<i64> {
+    recorder.events().iter().filter_map(|event| event.sequence).collect()
 }
 
 #[tokio::test]
