@@ -11,7 +11,7 @@ use runtime::http::ApiError;
 use runtime::http::entry::REQUEST_ID;
 use tower_http::cors::CorsLayer;
 
-use crate::config::CorsConfig;
+use crate::config::{CorsConfig, Origin};
 use crate::limits;
 
 /// Longest path with query. Cursors and filters need some hundred bytes.
@@ -76,7 +76,7 @@ pub fn cors(config: &CorsConfig) -> tower::util::Either<CorsLayer, tower::layer:
     let idempotency_key = HeaderName::from_static("idempotency-key");
     let traceparent = HeaderName::from_static("traceparent");
     let layer = CorsLayer::new()
-        .allow_origin(config.allowed_origins.iter().map(|origin| origin.header()).collect::<Vec<_>>())
+        .allow_origin(config.allowed_origins.iter().map(Origin::header).collect::<Vec<_>>())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH, idempotency_key, traceparent])
         .expose_headers([

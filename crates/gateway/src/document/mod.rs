@@ -82,13 +82,14 @@ fn complete(operation: &mut Value, route: &Route) {
         Access::Scope(Scope::Customer) => json!([{"access_token": []}]),
         Access::Scope(_) => json!([{"staff_access_token": []}]),
     };
-    let mut description =
-        operation["description"].as_str().or(operation["summary"].as_str()).unwrap_or_default().to_owned();
+    let described = operation["description"].as_str().or(operation["summary"].as_str()).unwrap_or_default();
+    operation["description"] = match route.access {
+        Access::Scope(scope) => json!(format!("{described}\n\nNeeds the scope `{}`.", scope.as_str())),
+        Access::Public | Access::Optional => json!(described),
+    };
     if let Access::Scope(scope) = route.access {
         operation["x-required-scope"] = json!(scope);
-        description += &format!("\n\nNeeds the scope `{}`.", scope.as_str());
     }
-    operation["description"] = json!(description);
     parameters::complete(operation, route);
     answers::complete(operation, route);
 }
