@@ -25,7 +25,7 @@ mod update_me;
 
 pub use contact::contact;
 pub use create_address::{CreateAddress, create_address};
-pub use create_admin::{AdminOutcome, create_admin};
+pub use create_admin::{AdminOutcome, CreateAdmin, create_admin};
 pub use delete_address::delete_address;
 pub use delete_me::delete_me;
 pub use find_violations::find_violations;

@@ -5,7 +5,8 @@ use kernel::{Context, Scopes};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use users::ops::{AdminOutcome, create_admin};
+use users::Error;
+use users::ops::AdminOutcome;
 use uuid::Uuid;
 
 use crate::support::{App, PASSWORD};
@@ -94,21 +95,20 @@ async fn nobody_suspends_themselves_or_who_is_not_there() {
 #[tokio::test]
 async fn an_admin_is_made_once_and_a_customer_is_promoted_only_when_asked() {
     let app = App::new().await;
-    let (id, outcome) = create_admin(&app.users, "boss@example.com", PASSWORD, false).await.unwrap();
+    let (boss, outcome) = app.create_admin("boss@example.com", PASSWORD, false).await.unwrap();
     assert_eq!(outcome, AdminOutcome::Created);
-    let again = create_admin(&app.users, "Boss@example.com", "some other password", false).await.unwrap();
-    assert_eq!(again, (id, AdminOutcome::Unchanged));
+    let (again, outcome) = app.create_admin("Boss@example.com", "some other password", false).await.unwrap();
+    assert_eq!((again.id, outcome), (boss.id, AdminOutcome::Unchanged));
     let token = app.login("boss@example.com").await.data(200)["access_token"].as_str().unwrap().to_owned();
     assert_eq!(app.verifier.verify(&token).unwrap().scopes, Scopes::all());
 
     let ada = app.customer("ada@example.com").await;
-    assert!(create_admin(&app.users, "ada@example.com", PASSWORD, false).await.is_err());
-    let promoted = create_admin(&app.users, "ada@example.com", "some other password", true).await.unwrap();
-    assert_eq!(promoted, (ada.user_id.parse().unwrap(), AdminOutcome::Promoted));
+    assert!(matches!(app.create_admin("ada@example.com", PASSWORD, false).await, Err(Error::EmailTaken)));
+    let (promoted, outcome) = app.create_admin("ada@example.com", "some other password", true).await.unwrap();
+    assert_eq!((promoted.id.to_string(), outcome), (ada.user_id.clone(), AdminOutcome::Promoted));
     let answer = app.refresh(&ada.refresh_token).await;
     let token = answer.data(200)["access_token"].as_str().unwrap();
     assert_eq!(app.verifier.verify(token).unwrap().scopes, Scopes::all(), "the next token has the new role's scopes");
-    assert!(create_admin(&app.users, "no address", "short", false).await.is_err());
     app.assert_sound().await;
 }
 

@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 use test_kit::TestDb;
 use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
-use users::{Config, Users};
+use users::domain::email::Email;
+use users::domain::password::Password;
+use users::domain::user::User;
+use users::ops::{AdminOutcome, CreateAdmin, Register, create_admin};
+use users::{Config, Error, Users};
 
 /// A password that is good enough everywhere.
 pub const PASSWORD: &str = "correct horse battery";
@@ -174,8 +178,25 @@ impl App {
     /// Makes an administrator and signs in.
     pub async fn admin(&self) -> Session {
         let email = "admin@shop.example";
-        let (id, _) = users::ops::create_admin(&self.users, email, PASSWORD, false).await.unwrap();
-        self.session(id.to_string(), email).await
+        let (user, _) = self.create_admin(email, PASSWORD, false).await.unwrap();
+        self.session(user.id.to_string(), email).await
+    }
+
+    /// Makes or promotes an administrator, as the command line does.
+    pub async fn create_admin(
+        &self,
+        email: &str,
+        password: &str,
+        promote: bool,
+    ) -> Result<(User, AdminOutcome), Error> {
+        let account = Register {
+            email: Email::parse("email", email).unwrap(),
+            password: Password::parse("password", password).unwrap(),
+            first_name: "Shop".into(),
+            last_name: "Keeper".into(),
+            phone: None,
+        };
+        create_admin(&self.users, CreateAdmin { account, promote }).await
     }
 
     async fn session(&self, user_id: String, email: &str) -> Session {
