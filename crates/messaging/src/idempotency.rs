@@ -1,5 +1,7 @@
 //! A request that is repeated with the same `Idempotency-Key` has one effect, and each repeat the first answer.
 
+use std::time::Duration;
+
 use crypto::Keyring;
 use kernel::{Actor, Context, ErrorKind, Failure, IdempotencyKey};
 use pg::{Db, Tx};
@@ -13,6 +15,8 @@ use crate::store::idempotency_keys::Kept;
 
 /// What answers are sealed for.
 const PURPOSE: &str = "idempotency_keys.answer";
+/// A request that was just answered may hold its key for a moment longer: a repeat asks again after these pauses.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(20)];
 
 /// Recognises repeats of requests to one role.
 #[derive(Clone)]
@@ -64,35 +68,19 @@ impl Idempotency {
         let claim =
             ctx.idempotency_key.as_ref().map(|key| self.claim(&ctx.actor, key, operation, command)).transpose()?;
         let mut tx = self.db.begin().await.map_err(|error| pg::failure(&error))?;
-        if let Some(claim) = &claim {
-            let kept = first_answer(&mut tx, claim).await;
-            if !matches!(kept, Ok(None)) {
-                // Before answering: dropping would free the key only some time later.
-                tx.rollback().await.map_err(|error| pg::failure(&error))?;
+        let keyring = self.keyring.clone();
+        let Some(claim) = claim else { return Ok(Once::First(FirstTime { tx, claim, keyring })) };
+        match first_answer(&mut tx, &claim).await {
+            Ok(None) => Ok(Once::First(FirstTime { tx, claim: Some(claim), keyring })),
+            Ok(Some(kept)) => {
+                release(tx).await?;
+                self.replay(&claim, &kept).map(Once::Replay)
             }
-            if let Some(kept) = kept? {
-                return self.replay(claim, &kept).map(Once::Replay);
+            Err(failure) => {
+                release(tx).await?;
+                Err(failure)
             }
         }
-        Ok(Once::First(FirstTime { tx, claim, keyring: self.keyring.clone() }))
-    }
-
-    /// The first answer to a request with this key, without beginning a transaction: for an operation that has to read or
-    /// ask elsewhere before it can begin one. None too while the first request still runs; [`Idempotency::begin`] decides.
-    ///
-    /// Error: 422 `IDEMPOTENCY_KEY_REUSED` if the key came with another command.
-    pub async fn answered<T: DeserializeOwned>(
-        &self,
-        ctx: &Context,
-        operation: &'static str,
-        command: &impl Serialize,
-    ) -> Result<Option<T>, Failure> {
-        let Some(key) = &ctx.idempotency_key else { return Ok(None) };
-        let claim = self.claim(&ctx.actor, key, operation, command)?;
-        let mut conn = self.db.primary().acquire().await.map_err(|error| pg::failure(&error))?;
-        let kept = store::idempotency_keys::find(&mut conn, &claim.key_hash, ANSWERS_KEPT).await;
-        let kept = kept.map_err(|error| pg::failure(&error))?;
-        kept.map(|kept| self.replay(&claim, &kept)).transpose()
     }
 
     fn claim(
@@ -138,12 +126,20 @@ impl Idempotency {
 /// The answer to the first request with this key; none if this is it. The lock is asked for first and by itself: the
 /// statement that looks must begin after the request before has committed.
 async fn first_answer(tx: &mut Tx, claim: &Claim) -> Result<Option<Kept>, Failure> {
-    let claimed = store::idempotency_keys::try_claim(tx, &claim.key_hash).await.map_err(|error| pg::failure(&error))?;
-    if !claimed {
-        let message = "A request with this Idempotency-Key is still running";
-        return Err(Failure::new(ErrorKind::Conflict, "REQUEST_IN_PROGRESS", message).retry_after(1));
+    let mut pauses = PAUSES.iter();
+    while !store::idempotency_keys::try_claim(tx, &claim.key_hash).await.map_err(|error| pg::failure(&error))? {
+        let Some(pause) = pauses.next() else {
+            let message = "A request with this Idempotency-Key is still running";
+            return Err(Failure::new(ErrorKind::Conflict, "REQUEST_IN_PROGRESS", message).retry_after(1));
+        };
+        tokio::time::sleep(*pause).await;
     }
     store::idempotency_keys::find(tx, &claim.key_hash, ANSWERS_KEPT).await.map_err(|error| pg::failure(&error))
+}
+
+/// Frees the key before the answer goes out: a dropped transaction ends only some time later.
+async fn release(tx: Tx) -> Result<(), Failure> {
+    tx.rollback().await.map_err(|error| pg::failure(&error))
 }
 
 impl FirstTime {
