@@ -70,6 +70,11 @@ async fn bodies_that_do_not_fit_are_refused() {
     assert_refused(&post(json, br#"{"label":"a","x":1}"#.to_vec()).await, 422, "VALIDATION_FAILED");
     let large = format!(r#"{{"label":"{}"}}"#, "a".repeat(64 * 1024));
     assert_refused(&post(json, large.into_bytes()).await, 413, "BODY_TOO_LARGE");
+    let unknown = post(json, format!(r#"{{"label":"a","{}":1}}"#, "ä".repeat(3000)).into_bytes()).await;
+    assert_refused(&unknown, 422, "VALIDATION_FAILED");
+    let details = &unknown.json()["details"][0];
+    assert_eq!(details["field"].as_str().unwrap().chars().count(), 256);
+    assert_eq!(details["message"].as_str().unwrap().chars().count(), 1024);
     let made = post(json, br#"{"label":"a"}"#.to_vec()).await;
     assert_eq!((made.status, made.header("location")), (StatusCode::CREATED, "/api/v1/parcels/7"));
 }

@@ -9,6 +9,11 @@ use utoipa::ToSchema;
 
 use super::entry;
 
+/// Most characters of a failure's sentence.
+const MAX_MESSAGE: usize = 1024;
+/// Most characters of a field's path.
+const MAX_FIELD: usize = 256;
+
 /// A successful answer.
 #[derive(Debug)]
 pub struct Reply<T> {
@@ -156,7 +161,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Failure { kind, code, message, details, retry_after } = self.0;
         let body = FailureBody {
-            error: message.into_owned(),
+            error: cut(message.into_owned(), MAX_MESSAGE),
             code: code.into_owned(),
             request_id: entry::current().id.to_string(),
             details: details.into_iter().map(Detail::from).collect(),
@@ -174,8 +179,16 @@ impl IntoResponse for ApiError {
 
 impl From<FieldError> for Detail {
     fn from(FieldError { field, code, message }: FieldError) -> Self {
-        Self { field, code: code.into_owned(), message }
+        Self { field: cut(field, MAX_FIELD), code: code.into_owned(), message: cut(message, MAX_MESSAGE) }
     }
+}
+
+/// The first `max` characters: a name that the caller made up may be of any length.
+fn cut(mut text: String, max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(max) {
+        text.truncate(end);
+    }
+    text
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
