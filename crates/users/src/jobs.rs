@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::{Users, ops};
 
 /// How often sessions that are over are deleted.
-const PURGE_SESSIONS: Duration = Duration::from_secs(10 * 60);
+const PURGE_SESSIONS: Duration = Duration::from_mins(10);
 /// How often old answers to idempotent requests are deleted.
-const PURGE_GROUND: Duration = Duration::from_secs(60 * 60);
+const PURGE_GROUND: Duration = Duration::from_hours(1);
 /// How often counters of attempts are forgotten that are back to zero.
-const SWEEP_ATTEMPTS: Duration = Duration::from_secs(60);
+const SWEEP_ATTEMPTS: Duration = Duration::from_mins(1);
 
 /// Starts the role's periodic work.
 pub fn jobs(users: &Arc<Users>, tasks: &Tasks) {

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::{Users, ops};
 
 /// New values. What is not there stays as it is; null takes an optional field away.
+#[expect(clippy::option_option, reason = "the outer says whether the field is given, the inner whether it is null")]
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpdateAddressRequest {

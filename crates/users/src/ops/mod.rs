@@ -82,8 +82,8 @@ async fn emit(
 }
 
 /// A new value in a form in which one that takes the old away (`Some(None)`) differs from none (`None`).
-fn given<T>(value: &Option<T>) -> Option<[&T; 1]> {
-    value.as_ref().map(|value| [value])
+fn given<T>(value: Option<&T>) -> Option<[&T; 1]> {
+    value.map(|value| [value])
 }
 
 /// The signed-in user's id. The route's policy has made sure that there is one.

@@ -50,7 +50,14 @@ fn compared(change: &AddressChange) -> impl Serialize + '_ {
     let AddressChange { first_name, last_name, company, line1, line2, city, .. } = change;
     let AddressChange { region, postal_code, country, phone, is_default_shipping, is_default_billing, .. } = change;
     (
-        (first_name, last_name, given(company), line1, given(line2), city),
-        (given(region), given(postal_code), country, given(phone), is_default_shipping, is_default_billing),
+        (first_name, last_name, given(company.as_ref()), line1, given(line2.as_ref()), city),
+        (
+            given(region.as_ref()),
+            given(postal_code.as_ref()),
+            country,
+            given(phone.as_ref()),
+            is_default_shipping,
+            is_default_billing,
+        ),
     )
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::register::email_taken;
 use super::{emit_updated, get_user::find, given, signed_in};
 use crate::Users;
+use crate::domain::email::Email;
 use crate::domain::password::Password;
 use crate::domain::user::{User, UserChange};
 use crate::error::Error;
@@ -36,8 +37,9 @@ pub async fn update_me(users: &Users, context: &Context, command: UpdateMe) -> R
         None => None,
     };
     let change = &command.change;
-    let email = change.email.as_ref().map(|email| email.as_str());
-    let compared = (email, &change.first_name, &change.last_name, given(&change.phone), command.password.is_some());
+    let email = change.email.as_ref().map(Email::as_str);
+    let compared =
+        (email, &change.first_name, &change.last_name, given(change.phone.as_ref()), command.password.is_some());
     match users.idempotency.begin::<()>(context, "update_me", &compared).await? {
         Once::Replay(()) => {
             if let Some(password) = &command.password {

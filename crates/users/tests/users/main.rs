@@ -1,5 +1,7 @@
 //! The users role through its router, on a real PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod addresses;
 mod documents;
 mod erasure;

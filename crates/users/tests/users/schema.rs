@@ -15,7 +15,8 @@ async fn the_runtime_login_cannot_delete_accounts_or_change_the_schema() {
     for statement in ["DELETE FROM users", "TRUNCATE users CASCADE", "DROP TABLE addresses", "CREATE TABLE x (id INT)"]
     {
         let refused = sqlx::query(statement).execute(db.db().primary()).await.unwrap_err();
-        let code = refused.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        let code =
+            refused.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
         assert_eq!(code, "42501", "{statement}: {refused}");
     }
 }
