@@ -33,8 +33,10 @@ pub enum Tag {
     Stock(Uuid),
     /// Which products there are, and their order.
     Listing,
-    /// Which products can be sold.
+    /// Which products can be sold; it gains one when a level comes above zero.
     Sellable,
+    /// Which products are sold out; it gains one when a level comes to zero.
+    SoldOut,
     /// The categories.
     Categories,
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`api`] | GraphQL at `/api/v1/graphql` |
 //! | [`domain`] | what a catalog is, and which values it takes |
+//! | [`import`] | formats of catalogs, and what an import has to change |
 //! | [`ops`] | what the role does, one file a use case |
 //! | `store` | SQL |
 //! | `service` | the promise to other roles: quotes, reservations |
@@ -15,11 +16,13 @@
 //!
 //! Whatever changes a product, its variants or their stock locks the product's row first, several in order of their ids.
 
+pub mod api;
 pub mod cache;
 pub mod config;
 pub mod consumers;
 pub mod domain;
 mod error;
+pub mod import;
 pub mod jobs;
 pub mod ops;
 mod service;
@@ -30,7 +33,9 @@ use kernel::{Clock, Currency};
 use messaging::Idempotency;
 use pg::{Db, Grant, Schema};
 
-pub use config::Config;
+pub use config::{Config, GraphqlConfig};
+pub use api::graphql::sdl;
+pub use api::routes;
 pub use error::Error;
 
 use cache::{Answers, Changes, Kept, Tag};
@@ -53,6 +58,8 @@ pub const SCHEMA: Schema = Schema {
             Grant { table: "stock_movements", runtime: "SELECT, INSERT" },
             Grant { table: "reservations", runtime: "SELECT, INSERT, UPDATE" },
             Grant { table: "reservation_lines", runtime: "SELECT, INSERT" },
+            Grant { table: "product_imports", runtime: "SELECT, INSERT, UPDATE" },
+            Grant { table: "product_import_rejects", runtime: "SELECT, INSERT" },
         ],
     ],
     // The listing's figure, in the shop's one currency.
@@ -68,6 +75,8 @@ pub struct Products {
     changes: Changes,
     categories: Kept<CategoryTree>,
     answers: Answers,
+    graphql: GraphqlConfig,
+    schema: api::graphql::Schema,
 }
 
 impl Products {
@@ -81,6 +90,8 @@ impl Products {
             changes: Changes::default(),
             categories: Kept::new(Tag::Categories),
             answers: Answers::new(&config.cache),
+            schema: api::graphql::schema(&config.graphql),
+            graphql: config.graphql.clone(),
         }
     }
 }

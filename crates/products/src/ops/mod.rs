@@ -10,7 +10,10 @@ mod delete_variant;
 mod expire_reservations;
 mod find_products;
 mod findings;
+mod import_categories;
+mod import_products;
 mod list_products;
+mod load_details;
 mod quote_variants;
 mod release_stock;
 mod reserve_stock;
@@ -23,6 +26,7 @@ mod update_variant;
 pub use create_category::CreateCategory;
 pub use create_product::{CreateProduct, NewImage};
 pub use create_variant::{CreateVariant, NewPrice, NewVariant};
+pub use import_products::{ImportOptions, ImportReport, ImportStep};
 pub use list_products::{ListProducts, Listing};
 pub use set_inventory_level::{LevelSet, SetInventoryLevel};
 pub use set_variant_price::SetVariantPrice;
@@ -43,7 +47,7 @@ use crate::domain::{LevelChange, Product, Variant};
 use crate::{Error, Products, store};
 
 /// Refuses who may not change the catalog.
-fn require_write(context: &Context) -> Result<(), Error> {
+pub(crate) fn require_write(context: &Context) -> Result<(), Error> {
     if context.has_scope(Scope::WriteProducts) {
         return Ok(());
     }
@@ -123,7 +127,7 @@ impl Products {
 
     /// Marks a product as changed in every way.
     pub(crate) fn product_changed(&self, id: Uuid) {
-        self.changes.mark([Tag::Product(id), Tag::Stock(id), Tag::Listing, Tag::Sellable]);
+        self.changes.mark([Tag::Product(id), Tag::Stock(id), Tag::Listing]);
     }
 
     /// Marks stock as changed.
@@ -134,8 +138,8 @@ impl Products {
     }
 }
 
-/// What a change of a product's stock touches. A list of what can be sold can only gain a product that it doesn't show
-/// when there is some of it; one that it shows is among its sources.
-pub(crate) fn stock_tags(product_id: Uuid, available: i64) -> impl Iterator<Item = Tag> {
-    [Tag::Stock(product_id)].into_iter().chain((available > 0).then_some(Tag::Sellable))
+/// What a change of a product's stock touches. A list of what can be sold, or is sold out, loses a product that it shows
+/// and which therefore is among its sources; it gains one only when a level comes above zero, or to it.
+pub(crate) fn stock_tags(product_id: Uuid, available: i64) -> [Tag; 2] {
+    [Tag::Stock(product_id), if available > 0 { Tag::Sellable } else { Tag::SoldOut }]
 }

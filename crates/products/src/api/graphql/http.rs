@@ -1,0 +1,329 @@
+//! GraphQL over HTTP: one request, one answer. A kept answer is found by the request's bytes as they came, so that a hit
+//! reads neither JSON nor GraphQL.
+
+use std::sync::Arc;
+
+use async_graphql::Variables;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use kernel::{Context, ErrorKind, Failure, Scope};
+use runtime::http::extract::{body_failure, parse_json};
+use runtime::http::{ApiError, Caller};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Ask, errors, limits};
+use crate::Products;
+use crate::cache::{Answer, Sources};
+
+/// A GraphQL request.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GraphqlRequest {
+    /// The document.
+    #[schema(max_length = 65536)]
+    query: String,
+    /// Which of the document's operations to run.
+    #[serde(rename = "operationName")]
+    #[schema(max_length = 256)]
+    operation_name: Option<String>,
+    /// Values of the operation's variables, by name.
+    #[schema(value_type = Option<Object>)]
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Not used.
+    #[schema(value_type = Option<Object>)]
+    #[expect(dead_code, reason = "the protocol has it, and no extension is known here")]
+    extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The same in a query string, with JSON as text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueryParameters {
+    query: String,
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+/// A GraphQL answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GraphqlAnswer {
+    /// What was asked for; missing when the request was not run.
+    #[schema(value_type = Option<Object>)]
+    data: Option<serde_json::Value>,
+    /// What went wrong; missing when nothing did.
+    #[schema(value_type = Option<Vec<Object>>, max_items = 1000)]
+    errors: Option<serde_json::Value>,
+}
+
+/// In which media type the answer goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    /// `application/json`: every well-formed request is answered with 200.
+    Json,
+    /// `application/graphql-response+json`: a request that is not run is answered with 4xx.
+    GraphqlResponse,
+}
+
+/// What an executed or refused request answers.
+struct Rendered {
+    body: Bytes,
+    /// Whether the request was run.
+    ran: bool,
+}
+
+/// Ask the catalog or change it, by GraphQL.
+#[utoipa::path(
+    post,
+    path = "/api/v1/graphql",
+    operation_id = "graphql",
+    tag = "products",
+    request_body = GraphqlRequest,
+    responses((status = 200, description = "The answer", content(
+        (GraphqlAnswer = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))))
+)]
+pub async fn graphql(
+    State(products): State<Arc<Products>>,
+    Caller(context): Caller,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let media = negotiate(request.headers())?;
+    let headers = request.headers().clone();
+    let body = request.into_body().collect().await.map_err(|error| body_failure(&error))?.to_bytes();
+    let read = |body: &Bytes| parse_json(body).map_err(malformed);
+    Ok(answer(products, context, media, &headers, Source { key: body, is_get: false }, read).await)
+}
+
+/// Ask the catalog by GraphQL. A mutation takes POST.
+#[utoipa::path(
+    get,
+    path = "/api/v1/graphql",
+    operation_id = "graphql_query",
+    tag = "products",
+    params(
+        ("query" = String, Query, description = "The document", max_length = 16384),
+        ("operationName" = Option<String>, Query, description = "Which operation to run", max_length = 256),
+        ("variables" = Option<String>, Query, description = "Values of variables, as JSON", max_length = 16384),
+        ("extensions" = Option<String>, Query, description = "Not used", max_length = 16384),
+    ),
+    responses((status = 200, description = "The answer", content(
+        (GraphqlAnswer = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))))
+)]
+pub async fn graphql_query(
+    State(products): State<Arc<Products>>,
+    Caller(context): Caller,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let media = negotiate(&headers)?;
+    // The question mark keeps it apart from every JSON body.
+    let key = Bytes::from(format!("?{}", query.unwrap_or_default()));
+    Ok(answer(products, context, media, &headers, Source { key, is_get: true }, parse_query_string).await)
+}
+
+/// A request as it came.
+struct Source {
+    key: Bytes,
+    is_get: bool,
+}
+
+async fn answer(
+    products: Arc<Products>,
+    context: Context,
+    media: Media,
+    headers: &HeaderMap,
+    Source { key, is_get }: Source,
+    read: impl FnOnce(&Bytes) -> Result<GraphqlRequest, Failure>,
+) -> Response {
+    // What only staff see is not kept, and staff see what is, not what was.
+    let kept = !context.has_scope(Scope::ReadProducts);
+    if kept && let Some(answer) = products.answers.get(&key, &products.changes).await {
+        return send_kept(&answer, media, is_get, headers);
+    }
+    let prepared = match read(&key).and_then(|request| Prepared::new(request, &products, &context, is_get)) {
+        Ok(prepared) => Arc::new(prepared),
+        Err(failure) => return refuse(&failure, media),
+    };
+    if prepared.operation == OperationType::Query && kept {
+        let load = || load(&products, &context, &prepared);
+        return match products.answers.get_or_load(&key, &products.changes, load).await {
+            Ok(answer) => send_kept(&answer, media, is_get, headers),
+            Err(rendered) => send(&rendered, media),
+        };
+    }
+    let (rendered, _) = execute(&products, &context, &prepared).await;
+    send(&rendered, media)
+}
+
+/// A request that may be run.
+struct Prepared {
+    request: GraphqlRequest,
+    document: ExecutableDocument,
+    operation: OperationType,
+}
+
+impl Prepared {
+    /// Checks a request before it is validated: its size, its operation, and whether the caller may run that.
+    fn new(request: GraphqlRequest, products: &Products, context: &Context, is_get: bool) -> Result<Self, Failure> {
+        let invalid = |message: String| Failure::new(ErrorKind::Malformed, "GRAPHQL_INVALID", message);
+        limits::check_text(&request.query, &products.graphql)?;
+        let document = async_graphql::parser::parse_query(&request.query).map_err(|error| invalid(error.to_string()))?;
+        limits::check_document(&document, &products.graphql)?;
+        let operation = match (&document.operations, &request.operation_name) {
+            (DocumentOperations::Single(operation), None) => Some(operation),
+            (DocumentOperations::Single(_), Some(_)) => None,
+            (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
+            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations.values().next(),
+            (DocumentOperations::Multiple(_), None) => None,
+        };
+        let operation = operation.ok_or_else(|| invalid("operationName takes the name of an operation of the document".into()))?;
+        let operation = operation.node.ty;
+        if operation == OperationType::Mutation {
+            if is_get {
+                let message = "A mutation takes POST";
+                return Err(Failure::new(ErrorKind::MethodNotAllowed, "METHOD_NOT_ALLOWED", message));
+            }
+            crate::ops::require_write(context).map_err(Failure::from)?;
+        }
+        Ok(Self { request, document, operation })
+    }
+}
+
+async fn load(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> Result<Answer, Rendered> {
+    let stamp = products.changes.now();
+    let (rendered, sources) = execute(products, context, prepared).await;
+    match sources {
+        Some(sources) => Ok(Answer::new(rendered.body, &sources, stamp)),
+        None => Err(rendered),
+    }
+}
+
+/// Runs a request. Gives what the answer is made from, unless there are errors in it.
+async fn execute(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> (Rendered, Option<Arc<Sources>>) {
+    let sources = Arc::new(Sources::default());
+    let ask = Ask { products: Arc::clone(products), context: context.clone(), sources: Arc::clone(&sources) };
+    let GraphqlRequest { query, operation_name, variables, .. } = &prepared.request;
+    let variables = variables.clone().map(serde_json::Value::Object).unwrap_or_default();
+    let mut request = async_graphql::Request::new(query).variables(Variables::from_json(variables)).data(ask);
+    request.operation_name.clone_from(operation_name);
+    request.set_parsed_query(prepared.document.clone());
+    let mut response = products.schema.execute(request).await;
+    for error in &mut response.errors {
+        errors::with_code(error);
+    }
+    // Errors without a place in the answer come from before it was run.
+    let ran = response.errors.is_empty() || response.errors.iter().any(|error| !error.path.is_empty());
+    let is_good = response.errors.is_empty();
+    let body = if ran { json(&response) } else { json(&serde_json::json!({ "errors": response.errors })) };
+    (Rendered { body, ran }, is_good.then_some(sources))
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    // Values of GraphQL are JSON.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+/// Reads the query string.
+fn parse_query_string(key: &Bytes) -> Result<GraphqlRequest, Failure> {
+    let text = std::str::from_utf8(key).unwrap_or_default().trim_start_matches('?');
+    let uri = format!("/?{text}").parse().map_err(|_| Failure::new(ErrorKind::Malformed, "INVALID_QUERY", "Not a query string"))?;
+    let parsed = axum::extract::Query::<QueryParameters>::try_from_uri(&uri);
+    let axum::extract::Query(parameters) = parsed
+        .map_err(|error| Failure::new(ErrorKind::Malformed, "INVALID_QUERY", format!("The query string does not fit: {}", error.body_text())))?;
+    let object = |text: Option<String>| {
+        text.map_or(Ok(None), |text| parse_json::<Option<serde_json::Map<_, _>>>(text.as_bytes())).map_err(malformed)
+    };
+    let QueryParameters { query, operation_name, variables, extensions } = parameters;
+    Ok(GraphqlRequest { query, operation_name, variables: object(variables)?, extensions: object(extensions)? })
+}
+
+/// GraphQL over HTTP answers every request that is not well formed with 400.
+fn malformed(failure: Failure) -> Failure {
+    Failure { kind: ErrorKind::Malformed, ..failure }
+}
+
+/// The media type that the caller likes best; JSON where it says nothing.
+fn negotiate(headers: &HeaderMap) -> Result<Media, Failure> {
+    let mut accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    if accepts.peek().is_none() {
+        return Ok(Media::Json);
+    }
+    let ranges = accepts.flat_map(|value| value.split(','));
+    let mut best: Option<(Media, f32)> = None;
+    for range in ranges {
+        let mut parts = range.split(';').map(str::trim);
+        let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "application/graphql-response+json" => Media::GraphqlResponse,
+            "application/json" | "application/*" | "*/*" => Media::Json,
+            _ => continue,
+        };
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+        let better = best.is_none_or(|(_, before)| quality > before);
+        if quality > 0.0 && better {
+            best = Some((media, quality));
+        }
+    }
+    best.map(|(media, _)| media).ok_or_else(|| {
+        let message = "The answer is application/json or application/graphql-response+json";
+        Failure::new(ErrorKind::NotAcceptable, "NOT_ACCEPTABLE", message)
+    })
+}
+
+impl Media {
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json; charset=utf-8",
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        })
+    }
+}
+
+fn send(rendered: &Rendered, media: Media) -> Response {
+    let status = if rendered.ran || media == Media::Json { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    with_body(status, rendered.body.clone(), media)
+}
+
+fn send_kept(answer: &Answer, media: Media, is_get: bool, headers: &HeaderMap) -> Response {
+    let known = is_get && headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == answer.etag);
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        with_body(StatusCode::OK, answer.body.clone(), media)
+    };
+    response.headers_mut().insert(header::ETAG, answer.etag.clone());
+    response
+}
+
+/// Refuses a request that was not run.
+fn refuse(failure: &Failure, media: Media) -> Response {
+    let is_graphql = matches!(failure.code.as_ref(), "GRAPHQL_INVALID" | "QUERY_TOO_LARGE" | "QUERY_TOO_DEEP" | "QUERY_TOO_COSTLY");
+    if media == Media::Json && !is_graphql {
+        return ApiError(failure.clone()).into_response();
+    }
+    let body = json(&serde_json::json!({ "errors": [errors::server_error(failure)] }));
+    if is_graphql {
+        return send(&Rendered { body, ran: false }, media);
+    }
+    let mut response = ApiError(failure.clone()).into_response();
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response.headers_mut().insert(header::CONTENT_TYPE, media.content_type());
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+fn with_body(status: StatusCode, body: Bytes, media: Media) -> Response {
+    let mut response = (status, Body::from(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, media.content_type());
+    // Who may keep it must ask again before using it: the catalog changes at any time.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // The answer depends on who asks, and in which media type.
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+    response
+}

@@ -1,0 +1,21 @@
+//! The public surface.
+
+pub mod graphql;
+
+use std::sync::Arc;
+
+use runtime::http::{Body, Policy, Rate, Role, Routes, routes};
+
+use crate::Products;
+
+/// Most bytes of a GraphQL request.
+const GRAPHQL_LIMIT_BYTES: usize = 64 * 1024;
+
+/// The role's operations.
+pub fn routes() -> Routes<Arc<Products>> {
+    // Most requests by POST only read; what a mutation may do is decided in the operation.
+    let graphql = Policy::optional().rate(Rate::Read);
+    Routes::new(Role::Products)
+        .add(routes!(graphql::http::graphql), graphql.body(Body::Json { limit_bytes: GRAPHQL_LIMIT_BYTES }))
+        .add(routes!(graphql::http::graphql_query), graphql)
+}
