@@ -36,12 +36,15 @@ impl CategoryTree {
     /// The tree of `categories`, which come ordered by position.
     pub fn new(categories: Vec<Category>) -> Self {
         let mut tree = Self::default();
-        for category in categories {
-            tree.by_slug.insert(category.slug.clone(), category.id);
-            tree.children.entry(category.parent_id).or_default().push(category.id);
-            tree.by_id.insert(category.id, category);
-        }
+        categories.into_iter().for_each(|category| tree.add(category));
         tree
+    }
+
+    /// Adds a category, as the last of its siblings.
+    pub fn add(&mut self, category: Category) {
+        self.by_slug.insert(category.slug.clone(), category.id);
+        self.children.entry(category.parent_id).or_default().push(category.id);
+        self.by_id.insert(category.id, category);
     }
 
     /// One category.

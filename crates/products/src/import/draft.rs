@@ -210,7 +210,7 @@ fn images(checks: &mut Checks, images: Vec<InputImage>) -> Vec<(String, String)>
             InputImage::Described { url, alt } => (url, alt),
         };
         let url = product::image_url(checks, &format!("images[{index}].url"), &url);
-        (url, checks.take(clean(&format!("images[{index}].alt"), &alt, 0, 1000)).unwrap_or_default())
+        (url, checks.take(clean(&format!("images[{index}].alt"), &alt, 0, 500)).unwrap_or_default())
     };
     images.into_iter().take(MAX_IMAGES).enumerate().map(one).collect()
 }

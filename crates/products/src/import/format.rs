@@ -31,6 +31,16 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.as_str() == name)
     }
 
+    /// How rejects name a field of a product or a variant.
+    pub fn column(self, field: &'static str) -> &'static str {
+        match (self, field) {
+            (Self::Shopify, "name") => "Title",
+            (Self::Shopify, "sku") => "Variant SKU",
+            (Self::Shopify, "inventory") => "Variant Inventory Qty",
+            (_, field) => field,
+        }
+    }
+
     /// The format of a file that begins like this. Failure: 422 `UNKNOWN_FORMAT`, `UNSUPPORTED_ENCODING`.
     pub fn detect(start: &[u8]) -> Result<Self, Failure> {
         refuse_utf16(start)?;

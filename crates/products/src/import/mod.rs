@@ -5,10 +5,12 @@
 //! | [`format`] | which formats there are, and how one is told from another |
 //! | [`reader`] | [`Reader`]: one product after another, each checked or with what is wrong; bounded memory |
 //! | [`jsonl`], [`rows`], [`own_csv`], [`shopify`] | the formats |
+//! | [`batches`] | reads ahead of the writing, in a thread of its own |
 //! | [`draft`] | [`Draft`]: what an input says of a product, and its rules |
 //! | [`html`] | descriptions that come as HTML, as text |
 //! | [`snapshot`], [`plan`] | what the catalog holds now, and what has to change so that it holds a batch of drafts |
 
+pub mod batches;
 pub mod draft;
 pub mod format;
 pub mod html;
@@ -25,6 +27,7 @@ pub use format::Format;
 pub use reader::{Item, Reader};
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 /// A row that was not imported, and why.
@@ -40,4 +43,9 @@ pub struct Reject {
     pub reason: String,
     /// The row as it was.
     pub raw: Arc<str>,
+}
+
+/// A number for a text, to remember many texts by. Two of a million share one with a chance of one to thirty million.
+fn fingerprint(text: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }

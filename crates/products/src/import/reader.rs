@@ -1,14 +1,13 @@
 //! One product after another, whatever the format.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
 use kernel::{Currency, ErrorKind, Failure};
 
 use super::format::{Format, refuse_utf16};
-use super::{Draft, Reject, jsonl, rows};
+use super::{Draft, Reject, fingerprint, jsonl, rows};
 
 /// Bytes read at a time.
 const BUFFER: usize = 64 * 1024;
@@ -80,17 +79,11 @@ impl<R: Read> Reader<R> {
                 (handle, outcome, checksum.clone().finalize())
             }
         };
-        if !handle.is_empty() && !self.seen.insert(hash(&handle)) {
+        if !handle.is_empty() && !self.seen.insert(fingerprint(&handle)) {
             outcome = Err(vec![duplicate(&handle, outcome)]);
         }
         Ok(Some(Item { outcome, checksum }))
     }
-}
-
-fn hash(handle: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    handle.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn duplicate(handle: &str, outcome: Result<Draft, Vec<Reject>>) -> Reject {

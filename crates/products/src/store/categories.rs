@@ -38,6 +38,15 @@ pub async fn share(conn: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Erro
     Ok(found.is_some())
 }
 
+/// How many of these categories are there, kept from being deleted until the transaction ends.
+pub async fn share_many(conn: &mut PgConnection, ids: &[Uuid]) -> Result<usize, sqlx::Error> {
+    let found =
+        sqlx::query!("SELECT id FROM categories WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR SHARE", ids)
+            .fetch_all(conn)
+            .await?;
+    Ok(found.len())
+}
+
 /// Adds a category. Violates `idx_categories_slug` when the slug is taken.
 pub async fn insert(conn: &mut PgConnection, category: &Category, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(

@@ -2,6 +2,8 @@
 
 pub mod categories;
 pub mod findings;
+pub mod import;
+pub mod imports;
 pub mod levels;
 pub mod listing;
 pub mod prices;
