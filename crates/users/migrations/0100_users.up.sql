@@ -1,5 +1,7 @@
 -- The migration runner sets both timeouts.
 -- squawk-ignore-file require-lock-timeout, require-statement-timeout
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- Accounts. What tells who a person is, is sealed under that person's data key; see data_keys.
 CREATE TABLE users (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),

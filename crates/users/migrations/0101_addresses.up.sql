@@ -1,5 +1,7 @@
 -- The migration runner sets both timeouts.
 -- squawk-ignore-file require-lock-timeout, require-statement-timeout
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- A user's address book. Deleted for good when the user deletes an address or the account.
 CREATE TABLE addresses (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -1,5 +1,7 @@
 -- The migration runner sets both timeouts.
 -- squawk-ignore-file require-lock-timeout, require-statement-timeout
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- A sign-in and all refresh tokens that come of it, one after the other.
 CREATE TABLE sessions (
     id UUID PRIMARY KEY DEFAULT gen_random_uuid(),

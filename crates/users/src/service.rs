@@ -9,8 +9,8 @@ use crate::{Users, ops};
 
 #[async_trait]
 impl contracts::users::Users for Users {
-    async fn contact(&self, context: &Context, user_id: Uuid) -> Result<Contact, Failure> {
-        let user = ops::contact(self, context, user_id).await?;
+    async fn contact(&self, _: &Context, user_id: Uuid) -> Result<Contact, Failure> {
+        let user = ops::contact(self, user_id).await?;
         Ok(Contact { user_id, email: user.email.as_str().to_owned() })
     }
 }

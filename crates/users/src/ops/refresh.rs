@@ -77,9 +77,10 @@ async fn lock(conn: &mut PgConnection, hash: &[u8]) -> Result<PresentedToken, Er
     store::sessions::lock_token(conn, hash).await?.ok_or(Error::InvalidRefreshToken)
 }
 
-/// A new access token, with what the account may do now.
+/// A new access token, with what the account may do now. The account is not locked: whoever changes it locks it before its
+/// sessions, so the other way round would be a deadlock. A suspension that comes in between ends the session after us.
 async fn renew(users: &Users, conn: &mut PgConnection, presented: &PresentedToken) -> Result<String, Error> {
-    let account = store::users::share_credentials(conn, presented.user_id).await?;
+    let account = store::users::credentials_by_id(conn, presented.user_id).await?;
     let account = account.ok_or(Error::InvalidRefreshToken)?;
     if account.status == Status::Suspended {
         return Err(Error::UserSuspended);

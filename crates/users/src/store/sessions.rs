@@ -57,7 +57,7 @@ pub async fn lock_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Op
         PresentedToken,
         r#"SELECT t.id AS token_id, s.id AS session_id, s.user_id, s.created_at AS started_at, t.expires_at,
                   t.used_at IS NOT NULL AS "is_used!", s.revoked_at IS NOT NULL AS "is_revoked!"
-           FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+           FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
            WHERE t.token_hash = $1
            FOR UPDATE OF s, t"#,
         token_hash

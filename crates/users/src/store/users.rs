@@ -182,7 +182,20 @@ pub async fn credentials(
     row.map(CredentialsRow::parse).transpose()
 }
 
-/// The same of an account by its id, which does not change until the transaction ends.
+/// The same of an account by its id.
+pub async fn credentials_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Credentials>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        CredentialsRow,
+        r#"SELECT id, password_hash AS "password_hash!", role, status
+           FROM users WHERE id = $1 AND deleted_at IS NULL"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(CredentialsRow::parse).transpose()
+}
+
+/// The same of an account by its id; they do not change until the transaction ends.
 pub async fn share_credentials(conn: &mut PgConnection, id: Uuid) -> Result<Option<Credentials>, sqlx::Error> {
     let row = sqlx::query_as!(
         CredentialsRow,

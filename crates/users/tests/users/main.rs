@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod addresses;
+mod books;
 mod documents;
 mod erasure;
 mod keys;

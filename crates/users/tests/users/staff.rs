@@ -84,6 +84,25 @@ async fn a_suspended_account_is_out_and_only_its_owner_is_told_why() {
 }
 
 #[tokio::test]
+async fn a_suspension_and_a_refresh_at_once_end_with_a_closed_account() {
+    let app = App::new().await;
+    let admin = app.admin().await;
+    for n in 0..8 {
+        let user = app.customer(&format!("user{n}@example.com")).await;
+        let path = format!("{LIST}/{}/suspend", user.user_id);
+        let (suspended, refreshed) = tokio::join!(app.post(&path).by(&admin).send(), app.refresh(&user.refresh_token));
+        assert_eq!(suspended.status, 200);
+        if refreshed.status == 200 {
+            let next = refreshed.data(200)["refresh_token"].as_str().unwrap();
+            assert_eq!(app.refresh(next).await.refusal(), (401, "INVALID_REFRESH_TOKEN"));
+        } else {
+            assert_eq!(refreshed.refusal(), (401, "INVALID_REFRESH_TOKEN"));
+        }
+    }
+    app.assert_sound().await;
+}
+
+#[tokio::test]
 async fn nobody_suspends_themselves_or_who_is_not_there() {
     let app = App::new().await;
     let admin = app.admin().await;

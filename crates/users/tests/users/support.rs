@@ -222,6 +222,12 @@ impl App {
         sqlx::query_scalar(sql).fetch_one(self.db.owner()).await.unwrap()
     }
 
+    /// That nothing is wrong with one account.
+    pub async fn assert_nothing_found_about(&self, user_id: &str) {
+        let found = users::ops::find_violations(&self.users).await.unwrap();
+        assert!(found.iter().all(|violation| violation.user_id.to_string() != user_id), "{found:?}");
+    }
+
     /// That the books are sound: every test may end with it.
     pub async fn assert_sound(&self) {
         assert_eq!(users::ops::find_violations(&self.users).await.unwrap(), []);
