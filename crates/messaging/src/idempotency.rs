@@ -83,6 +83,24 @@ impl Idempotency {
         }
     }
 
+    /// The first answer to a request with this key, without beginning a transaction: for an operation that has to read or
+    /// ask elsewhere before it can begin one. None too while the first request still runs; [`Idempotency::begin`] decides.
+    ///
+    /// Error: 422 `IDEMPOTENCY_KEY_REUSED` if the key came with another command.
+    pub async fn answered<T: DeserializeOwned>(
+        &self,
+        ctx: &Context,
+        operation: &'static str,
+        command: &impl Serialize,
+    ) -> Result<Option<T>, Failure> {
+        let Some(key) = &ctx.idempotency_key else { return Ok(None) };
+        let claim = self.claim(&ctx.actor, key, operation, command)?;
+        let mut conn = self.db.primary().acquire().await.map_err(|error| pg::failure(&error))?;
+        let kept = store::idempotency_keys::find(&mut conn, &claim.key_hash, ANSWERS_KEPT).await;
+        let kept = kept.map_err(|error| pg::failure(&error))?;
+        kept.map(|kept| self.replay(&claim, &kept)).transpose()
+    }
+
     fn claim(
         &self,
         actor: &Actor,
@@ -146,6 +164,11 @@ impl FirstTime {
     /// The transaction's connection.
     pub fn conn(&mut self) -> &mut PgConnection {
         &mut self.tx
+    }
+
+    /// Rolls back and frees the key at once, for another try of the same request.
+    pub async fn abandon(self) -> Result<(), Failure> {
+        release(self.tx).await
     }
 
     /// Keeps the answer for repeats and commits.
