@@ -10,7 +10,6 @@ use anyhow::{Context, bail};
 use crypto::{KeyringConfig, TokenSigner};
 use kernel::Secret;
 use runtime::config::Sources;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
@@ -144,6 +143,17 @@ impl DataFolder {
         }
     }
 
+    /// Whether the first catalog was brought in.
+    pub fn has_catalog(&self) -> bool {
+        self.path.join("catalog-loaded").exists()
+    }
+
+    /// The first catalog is in.
+    pub fn keep_catalog(&self) -> anyhow::Result<()> {
+        let path = self.path.join("catalog-loaded");
+        fs::write(&path, b"").with_context(|| format!("{} cannot be written", path.display()))
+    }
+
     /// The settings of this folder's running shop: a file's, the environment's and flags', over the folder's own secrets
     /// and addresses.
     pub fn settings(&self, file: Option<PathBuf>, flags: Vec<(String, String)>) -> anyhow::Result<Settings> {
@@ -188,9 +198,11 @@ impl Secrets {
     fn generate() -> Self {
         let keyring = KeyringConfig::generate();
         let mut settings = BTreeMap::from([
+            ("TRADEPOST__TOKENS__ISSUER".to_owned(), "http://localhost".to_owned()),
+            ("TRADEPOST__TOKENS__AUDIENCE".to_owned(), "tradepost".to_owned()),
             ("TRADEPOST__KEYRING__ACTIVE".to_owned(), keyring.active.clone()),
             ("TRADEPOST__KEYRING__INDEX_KEY".to_owned(), keyring.index_key.expose().to_owned()),
-            ("TRADEPOST__TOKENS__SIGNING_KEY".to_owned(), TokenSigner::generate_pem().expose_secret().to_owned()),
+            ("TRADEPOST__TOKENS__SIGNING_KEY".to_owned(), TokenSigner::generate_pem().expose().to_owned()),
         ]);
         for (id, key) in &keyring.keys {
             settings.insert(format!("TRADEPOST__KEYRING__KEYS__{}", id.to_uppercase()), key.expose().to_owned());

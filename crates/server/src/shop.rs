@@ -11,13 +11,14 @@ use crypto::{Keyring, TokenSigner, TokenVerifier};
 use gateway::Gateway;
 use kernel::Clock;
 use messaging::{InProcess, Relay, Transport};
+use orders::payments::Providers;
+use orders::payments::manual::Manual;
 use pg::{Db, Schema};
 use runtime::Tasks;
 use runtime::health::Health;
 use runtime::http::{Role, RoleApi, Route, serve};
 use runtime::tasks::TaskFailure;
 use runtime::telemetry::Metrics;
-use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::settings::Settings;
@@ -38,19 +39,9 @@ pub struct Roles {
     pub products: Arc<products::Products>,
     /// Carts, orders, payments.
     pub orders: Arc<orders::Orders>,
-    databases: Vec<Db>,
+    /// Their databases.
+    pub databases: Vec<Db>,
     verifier: TokenVerifier,
-}
-
-/// Something that `doctor` found.
-#[derive(Clone, Debug, Serialize)]
-pub struct Finding {
-    /// The role whose books are wrong.
-    pub role: &'static str,
-    /// What was checked.
-    pub check: String,
-    /// What is wrong.
-    pub what: String,
 }
 
 /// A working shop.
@@ -82,11 +73,19 @@ impl Roles {
         let [users_db, products_db, orders_db] = connect_databases(settings).await?;
 
         let users = users::Users::new(users_db.clone(), keyring.clone(), signer, clock.clone(), &settings.users)?;
-        let products = products::Products::new(products_db.clone(), keyring.clone(), clock.clone(), &settings.products)?;
+        let products = products::Products::new(products_db.clone(), keyring.clone(), clock.clone(), &settings.products);
+        let products = Arc::new(products);
         let users_client = UsersClient::local(users.clone());
         let products_client = ProductsClient::local(products.clone());
-        let orders =
-            orders::Orders::new(orders_db.clone(), keyring, clock, products_client, users_client, &settings.orders)?;
+        let orders = orders::Orders::new(
+            orders_db.clone(),
+            keyring,
+            clock,
+            products_client,
+            users_client,
+            Providers::new(vec![Arc::new(Manual)]),
+            &settings.orders,
+        )?;
         Ok(Self { users, products, orders, databases: vec![users_db, products_db, orders_db], verifier })
     }
 
@@ -115,8 +114,10 @@ impl Shop {
         let roles = Roles::connect(settings).await?;
         let (tasks, health) = (Tasks::new(), Health::default());
         let transport: Arc<dyn Transport> = Arc::new(InProcess::new());
-        products::subscribe(&roles.products, transport.as_ref());
-        orders::subscribe(&roles.orders, transport.as_ref());
+        products::consumers::subscribe(&roles.products, transport.as_ref());
+        for consumer in orders::consumers(&roles.orders) {
+            transport.subscribe(consumer);
+        }
         for db in &roles.databases {
             start_relay(db, &transport, &tasks);
             let checked = db.clone();
@@ -126,7 +127,7 @@ impl Shop {
             });
         }
         users::jobs(&roles.users, &tasks);
-        products::jobs(&roles.products, &tasks);
+        products::jobs::start(&roles.products, &tasks);
         orders::jobs(&roles.orders, &tasks);
         let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone());
         gateway.start_jobs(&tasks);

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use kernel::Failure;
+use users::ops::AdminOutcome;
 
 use super::ShopArgs;
+use crate::development;
 use crate::shop::Roles;
 
 /// Manage staff.
@@ -37,14 +40,25 @@ impl Admin {
         let Verb::Create { email, promote, json } = self.verb;
         let password = read_password()?;
         let roles = Roles::connect(&shop.settings()?).await?;
-        let user_id = roles.users.create_admin(&email, &password, promote).await?;
+        let outcome = development::make_admin(&roles.users, &email, &password, promote).await.map_err(explain)?;
+        let what = match outcome {
+            AdminOutcome::Created => "created",
+            AdminOutcome::Promoted => "promoted",
+            AdminOutcome::Unchanged => "unchanged",
+        };
         if json {
-            println!("{}", serde_json::json!({ "user_id": user_id }));
+            println!("{}", serde_json::json!({ "outcome": what }));
         } else {
-            println!("{email} is staff with every scope (user {user_id})");
+            println!("Administrator {what}");
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The failure with its fields, in one line.
+fn explain(failure: Failure) -> anyhow::Error {
+    let details: Vec<_> = failure.details.iter().map(|detail| detail.message.clone()).collect();
+    if details.is_empty() { failure.into() } else { anyhow::anyhow!(details.join("; ")) }
 }
 
 /// The password from the environment or from a pipe: as an argument, every user of the machine would see it.

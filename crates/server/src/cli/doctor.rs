@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::ShopArgs;
+use crate::doctor;
 use crate::shop::Roles;
 
 /// Check a shop's books: stock, reservations, orders, money, events.
@@ -18,12 +19,12 @@ pub struct Doctor {
 impl Doctor {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let roles = Roles::connect(&shop.settings()?).await?;
-        let findings = roles.find_violations().await?;
+        let findings = doctor::findings(&roles).await?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&findings)?);
         } else {
             for finding in &findings {
-                println!("{}: {}", finding.check, finding.what);
+                println!("{}: {}", finding.role, finding.what);
             }
             println!("{} findings", findings.len());
         }

@@ -33,7 +33,7 @@ impl Down {
         end(&folder).await?;
         if self.erase {
             postgres::erase(folder.path()).await?;
-            for name in ["secrets.json", "run.json", "tradepost.log", "lock"] {
+            for name in ["secrets.json", "run.json", "tradepost.log", "catalog-loaded", "lock"] {
                 remove(&folder.path().join(name))?;
             }
             // Only what is ours is removed: a folder that holds other things stays.

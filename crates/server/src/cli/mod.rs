@@ -13,7 +13,7 @@ mod import;
 mod migrate;
 mod routes;
 mod serve;
-mod up;
+pub mod up;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use super::ShopArgs;
@@ -21,8 +20,6 @@ use crate::settings::Settings;
 use crate::shop::{Listeners, SCHEMAS, Shop};
 use crate::{catalog, development};
 
-/// Where the API is looked for first.
-const DEFAULT_PORT: u16 = 8080;
 /// Time that requests and jobs have to finish at the end.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -82,8 +79,8 @@ impl Up {
         let mut shop = Shop::start(&settings, telemetry.metrics()).await?;
         let admin = secrets.login("admin")?;
         let customer = secrets.login("customer")?;
-        development::make_logins(&shop, &admin, &customer).await?;
-        catalog::load_once(&shop, self.catalog.as_deref()).await?;
+        development::make_logins(&shop.roles.users, &admin, &customer).await?;
+        catalog::load_once(&shop.roles.products, folder, self.catalog.as_deref()).await?;
         shop.serve(listeners);
         shop.wait_until_ready().await?;
 
@@ -92,7 +89,7 @@ impl Up {
         let graphql = format!("{base}/api/v1/graphql");
         let run = Run { api: base, graphql, metrics: format!("http://{metrics}/metrics"), admin, customer, databases, owners, pids };
         folder.write_run(&run)?;
-        summary::print(&run, folder, DEFAULT_PORT);
+        summary::print(&run, folder);
 
         let failure = tokio::select! {
             signal = runtime::signal::wait() => signal.err().map(anyhow::Error::from),
@@ -150,7 +147,7 @@ async fn make_databases(
     let (mut databases, mut owners) = (BTreeMap::new(), BTreeMap::new());
     for role in DATABASE_ROLES {
         let names = pg::bootstrap::Names::new("tradepost", role);
-        let password = |login: &str| Ok::<_, anyhow::Error>(secrets.database_password(login)?.expose().to_owned().into());
+        let password = |login: &str| secrets.database_password(login);
         let passwords = pg::bootstrap::Passwords {
             owner: password(&names.owner)?,
             app: password(&names.app)?,
@@ -158,8 +155,8 @@ async fn make_databases(
         };
         let urls = pg::bootstrap::ensure(&superuser, &names, &passwords).await;
         let urls = urls.with_context(|| format!("the database of {role} cannot be made"))?;
-        databases.insert(role.to_owned(), urls.app.expose_secret().to_owned());
-        owners.insert(role.to_owned(), urls.owner.expose_secret().to_owned());
+        databases.insert(role.to_owned(), urls.app.expose().to_owned());
+        owners.insert(role.to_owned(), urls.owner.expose().to_owned());
     }
     Ok((databases, owners))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::{DEFAULT_PORT, summary};
+use super::summary;
 use crate::data_folder::DataFolder;
 
 /// How often we look whether the shop is ready.
@@ -27,7 +27,7 @@ pub async fn start(folder: &DataFolder) -> anyhow::Result<ExitCode> {
     let mut child = spawn(log)?;
     loop {
         if let Some(run) = folder.run()? {
-            summary::print(&run, folder, DEFAULT_PORT);
+            summary::print(&run, folder);
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(status) = child.try_wait()? {
