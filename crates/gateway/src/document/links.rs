@@ -1,54 +1,55 @@
 //! Links: which answer holds what another operation needs. Clients and test tools follow them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// Where a link's target finds its path parameter `id`.
-enum Id {
-    /// In the answer's data.
-    Answer,
-    /// In the path of the request that was answered.
-    Path,
+/// From an operation's success to operations that go on from there.
+struct Link {
+    from: &'static str,
+    to: &'static [&'static str],
+    /// Path parameters, and where in the answer they are found.
+    parameters: &'static [(&'static str, &'static str)],
 }
 
-/// From an operation to those that go on from its success.
-const LINKS: [(&str, Id, &[&str]); 9] = [
-    ("create_cart", Id::Answer, CART),
-    ("get_cart", Id::Answer, CART),
-    ("create_line_item", Id::Path, CART),
-    ("update_cart", Id::Answer, CART),
-    ("complete_cart", Id::Path, CART),
-    ("create_address", Id::Answer, &["update_address", "delete_address"]),
-    ("get_order", Id::Answer, &["list_order_events"]),
-    ("get_admin_order", Id::Answer, &["create_fulfillment", "cancel_order", "create_refund"]),
-    ("create_import", Id::Answer, &["get_import"]),
+const ID: &[(&str, &str)] = &[("id", "/data/id")];
+const LINE: &[(&str, &str)] = &[("id", "/data/id"), ("line_id", "/data/line_items/0/id")];
+
+const LINKS: [Link; 8] = [
+    Link { from: "create_cart", to: &["get_cart", "update_cart", "add_line_item"], parameters: ID },
+    Link { from: "update_cart", to: &["list_shipping_options", "add_line_item"], parameters: ID },
+    Link { from: "add_line_item", to: &["update_line_item", "remove_line_item"], parameters: LINE },
+    Link { from: "set_shipping_option", to: &["create_payment_session"], parameters: ID },
+    Link { from: "create_payment_session", to: &["complete_cart"], parameters: ID },
+    Link { from: "complete_cart", to: &["get_order", "list_order_events", "get_admin_order"], parameters: ID },
+    Link { from: "create_address", to: &["update_address", "delete_address"], parameters: ID },
+    Link { from: "create_import", to: &["get_import"], parameters: ID },
 ];
-const CART: &[&str] = &["get_cart", "update_cart", "create_line_item", "list_shipping_options", "complete_cart"];
 
 /// Adds the links between operations that are both in the document.
 pub fn add(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else { return };
-    let known: Vec<String> = operations(paths).filter_map(|o| o["operationId"].as_str().map(str::to_owned)).collect();
+    let known: Vec<Value> = operations(paths).map(|operation| operation["operationId"].clone()).collect();
     for operation in operations(paths) {
-        let link = LINKS.iter().find(|(from, ..)| operation["operationId"] == *from);
-        let Some((_, id, targets)) = link else { continue };
-        let parameter = match id {
-            Id::Answer => "$response.body#/data/id",
-            Id::Path => "$request.path.id",
-        };
-        let links = targets
+        let links: Map<_, _> = LINKS
             .iter()
-            .filter(|target| known.iter().any(|id| id == *target))
-            .map(|target| ((*target).to_owned(), json!({"operationId": target, "parameters": {"id": parameter}})));
-        let links: serde_json::Map<_, _> = links.collect();
-        let Some(answers) = operation["responses"].as_object_mut() else { continue };
-        let success = answers.iter_mut().find(|(status, _)| status.starts_with('2'));
-        if let Some((_, success)) = success {
+            .filter(|link| operation["operationId"] == link.from)
+            .flat_map(|link| link.to.iter().map(|to| (*to, link.parameters)))
+            .filter(|(to, _)| known.iter().any(|id| id == to))
+            .map(|(to, parameters)| (to.to_owned(), link_object(to, parameters)))
+            .collect();
+        let answers = operation["responses"].as_object_mut().map(Map::iter_mut);
+        let success = answers.into_iter().flatten().find(|(status, _)| status.starts_with('2'));
+        if let (false, Some((_, success))) = (links.is_empty(), success) {
             success["links"] = links.into();
         }
     }
 }
 
-fn operations(paths: &mut serde_json::Map<String, Value>) -> impl Iterator<Item = &mut Value> {
+fn link_object(to: &str, parameters: &[(&str, &str)]) -> Value {
+    let parameters = parameters.iter().map(|(name, at)| ((*name).to_owned(), json!(format!("$response.body#{at}"))));
+    json!({"operationId": to, "parameters": parameters.collect::<Map<_, _>>()})
+}
+
+fn operations(paths: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
     let items = paths.values_mut().filter_map(Value::as_object_mut);
-    items.flat_map(|item| item.values_mut()).filter(|value| value.get("operationId").is_some())
+    items.flat_map(Map::values_mut).filter(|value| value.get("operationId").is_some())
 }

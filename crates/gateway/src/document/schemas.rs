@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use kernel::page::MAX_LIMIT;
 use serde_json::{Value, json};
 
-/// Says how long a text of a known format can be, and how many items a page has.
+/// Says how long a text of a known format can be, and how many items a page has at the most.
 pub fn bound(document: &mut Value) {
     bound_texts(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
     for (_, list) in schemas.iter_mut().filter(|(name, _)| name.starts_with("Data_Vec_")) {
-        list["properties"]["data"]["maxItems"] = json!(MAX_LIMIT);
+        let bound = &mut list["properties"]["data"]["maxItems"];
+        if bound.is_null() {
+            *bound = json!(MAX_LIMIT);
+        }
     }
 }
 
