@@ -1,0 +1,179 @@
+//! What may be done to an order, as the events that say so, and what is left to do.
+
+use events::order::{LineQuantity, OrderFulfilled};
+use kernel::Money;
+use uuid::Uuid;
+
+use super::order::{FulfillmentState, Order, OrderState, Payment, PaymentStep, Refund, RefundStep};
+use super::order_event::{OrderEvent, PaymentRef, Reason, RefundRequested};
+use super::pricing;
+use crate::error::Error;
+
+/// Work with a provider or with stock that an order waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outstanding {
+    /// Take the money of a payment.
+    Capture(Payment),
+    /// Give back the promise of a payment.
+    Void(Payment),
+    /// Give money back.
+    Refund(Payment, Refund),
+    /// Give the stock back and end the order for this reason.
+    Release(String),
+}
+
+impl Order {
+    /// What is left to do with providers and with stock. A cancellation waits until nothing else is under way.
+    pub fn outstanding(&self) -> Vec<Outstanding> {
+        let at = |step| self.payments.iter().filter(move |payment| payment.step == step).cloned();
+        let pending = self.refunds.iter().filter(|refund| refund.step == RefundStep::Pending);
+        let refund = |refund: &Refund| {
+            let payment = self.payments.iter().find(|payment| payment.id == refund.payment_id)?;
+            Some(Outstanding::Refund(payment.clone(), refund.clone()))
+        };
+        let mut left: Vec<_> = at(PaymentStep::Capturing).map(Outstanding::Capture).collect();
+        left.extend(pending.filter_map(refund));
+        if left.is_empty() && self.state == OrderState::Cancelling {
+            left.extend(at(PaymentStep::Authorised).map(Outstanding::Void));
+            if left.is_empty() {
+                left.push(Outstanding::Release(self.cancel_reason.clone().unwrap_or_default()));
+            }
+        }
+        left
+    }
+
+    /// Takes the money of a payment.
+    pub fn capture(&self, payment_id: Uuid) -> Result<Vec<OrderEvent>, Error> {
+        let payment = self.payment(payment_id)?;
+        self.standing()?;
+        match payment.step {
+            PaymentStep::Authorised => Ok(vec![OrderEvent::CaptureRequested(PaymentRef { payment_id })]),
+            PaymentStep::Capturing => Err(Error::OrderBusy),
+            PaymentStep::Captured => Err(Error::AlreadyCaptured),
+            PaymentStep::Voided => Err(Error::OrderState("The payment was voided")),
+        }
+    }
+
+    /// Gives some of a payment back. Without `payment_id`: of the one payment that was captured.
+    pub fn refund(
+        &self,
+        refund_id: Uuid,
+        payment_id: Option<Uuid>,
+        amount: i64,
+        reason: Option<String>,
+    ) -> Result<Vec<OrderEvent>, Error> {
+        let payment = match payment_id {
+            Some(id) => self.payment(id)?,
+            None => self.captured_payment().ok_or(Error::NotCaptured)?,
+        };
+        self.standing()?;
+        if payment.step != PaymentStep::Captured {
+            return Err(Error::NotCaptured);
+        }
+        let left = payment.captured - payment.refunded;
+        if amount > left {
+            return Err(Error::RefundTooLarge(Money::new(left, self.currency())));
+        }
+        Ok(vec![self.refund_event(refund_id, payment, amount, reason)])
+    }
+
+    /// Sends units of lines. Without lines: all that is left.
+    pub fn fulfill_with(
+        &self,
+        fulfillment_id: Uuid,
+        lines: Option<Vec<LineQuantity>>,
+        tracking_company: Option<String>,
+        tracking_number: Option<String>,
+    ) -> Result<Vec<OrderEvent>, Error> {
+        if self.state == OrderState::Fulfilled {
+            return Err(Error::OrderState("Everything has been sent"));
+        }
+        self.standing()?;
+        let rest = || self.lines.iter().map(|line| (line.bought.id, line.bought.quantity - line.fulfilled));
+        let Some(wanted) = lines else {
+            let lines =
+                rest().filter(|(_, left)| *left > 0).map(|(line_id, quantity)| LineQuantity { line_id, quantity });
+            let lines = lines.collect();
+            return Ok(vec![fulfilled(fulfillment_id, lines, tracking_company, tracking_number)]);
+        };
+        let mut lines: Vec<LineQuantity> = Vec::with_capacity(wanted.len());
+        for (at, line) in wanted.into_iter().enumerate() {
+            let left = rest().find(|(id, _)| *id == line.line_id).ok_or(Error::LineNotFound)?.1;
+            let before = lines.iter().position(|summed| summed.line_id == line.line_id);
+            let quantity = line.quantity + before.map_or(0, |at| lines[at].quantity);
+            if quantity > left {
+                return Err(Error::FulfillmentTooLarge { at, left });
+            }
+            match before {
+                Some(before) => lines[before].quantity = quantity,
+                None => lines.push(line),
+            }
+        }
+        Ok(vec![fulfilled(fulfillment_id, lines, tracking_company, tracking_number)])
+    }
+
+    /// Undoes the order before anything was sent. What was captured goes back as the refund `refund_id`.
+    pub fn cancel(&self, reason: &str, refund_id: Uuid) -> Result<Vec<OrderEvent>, Error> {
+        if self.fulfillment_state() != FulfillmentState::Unfulfilled {
+            return Err(Error::OrderState("Goods have been sent; refund instead"));
+        }
+        self.standing()?;
+        if self.is_pending() {
+            return Err(Error::OrderBusy);
+        }
+        let mut events = vec![OrderEvent::CancelRequested(Reason { reason: reason.to_owned() })];
+        if let Some(payment) = self.captured_payment() {
+            let left = payment.captured - payment.refunded;
+            if left > 0 {
+                events.push(self.refund_event(refund_id, payment, left, None));
+            }
+        }
+        Ok(events)
+    }
+
+    /// A refund by its id.
+    pub fn refund_by_id(&self, id: Uuid) -> Option<&Refund> {
+        self.refunds.iter().find(|refund| refund.id == id)
+    }
+
+    /// A payment by its id.
+    pub fn payment(&self, id: Uuid) -> Result<&Payment, Error> {
+        self.payments.iter().find(|payment| payment.id == id).ok_or(Error::PaymentNotFound)
+    }
+
+    fn captured_payment(&self) -> Option<&Payment> {
+        self.payments.iter().find(|payment| payment.step == PaymentStep::Captured)
+    }
+
+    /// Whether the order is to be carried out or was.
+    fn standing(&self) -> Result<(), Error> {
+        match self.state {
+            OrderState::Placed | OrderState::Fulfilled => Ok(()),
+            OrderState::Pending => Err(Error::OrderState("The order is not placed yet")),
+            OrderState::Cancelling => Err(Error::OrderBusy),
+            OrderState::Cancelled => Err(Error::OrderState("The order is cancelled")),
+        }
+    }
+
+    /// The tax in a refund: what all refunds with it make of the order's tax, less what those before it had. So the
+    /// taxes of refunds that give everything back add up to the order's tax.
+    fn refund_event(&self, refund_id: Uuid, payment: &Payment, amount: i64, reason: Option<String>) -> OrderEvent {
+        let taxed = |returned: i64| pricing::split(returned, &[self.created.tax_amount, self.untaxed()])[0];
+        let tax_amount = taxed(payment.refunded + amount) - taxed(payment.refunded);
+        let amount = Money::new(amount, self.currency());
+        OrderEvent::RefundRequested(RefundRequested { refund_id, payment_id: payment.id, amount, tax_amount, reason })
+    }
+
+    fn untaxed(&self) -> i64 {
+        self.created.total_amount - self.created.tax_amount
+    }
+}
+
+fn fulfilled(
+    fulfillment_id: Uuid,
+    lines: Vec<LineQuantity>,
+    tracking_company: Option<String>,
+    tracking_number: Option<String>,
+) -> OrderEvent {
+    OrderEvent::Fulfilled(OrderFulfilled { fulfillment_id, lines, tracking_company, tracking_number })
+}

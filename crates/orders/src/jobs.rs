@@ -1,0 +1,40 @@
+//! Periodic work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::Tasks;
+
+use crate::error::Error;
+use crate::process::{checkout, settle};
+use crate::{Orders, ops};
+
+/// How often abandoned carts are removed.
+const EXPIRE_CARTS: Duration = Duration::from_secs(10 * 60);
+/// How often old answers to idempotent requests are deleted.
+const PURGE_GROUND: Duration = Duration::from_secs(60 * 60);
+
+/// Starts the role's periodic work.
+pub fn jobs(orders: &Arc<Orders>, tasks: &Tasks) {
+    let resume = orders.settings.resume;
+    let role = Arc::clone(orders);
+    tasks.every("orders_resume_checkouts", resume, move || {
+        let role = Arc::clone(&role);
+        async move { checkout::resume_checkouts(&role).await.map(drop) }
+    });
+    let role = Arc::clone(orders);
+    tasks.every("orders_resume_settling", resume, move || {
+        let role = Arc::clone(&role);
+        async move { settle::resume_settling(&role).await.map(drop) }
+    });
+    let role = Arc::clone(orders);
+    tasks.every("orders_expire_carts", EXPIRE_CARTS, move || {
+        let role = Arc::clone(&role);
+        async move { ops::expire_carts(&role).await.map(drop) }
+    });
+    let db = orders.db.clone();
+    tasks.every("orders_purge_ground", PURGE_GROUND, move || {
+        let db = db.clone();
+        async move { messaging::purge(&db).await.map(drop).map_err(Error::from) }
+    });
+}

@@ -1,0 +1,47 @@
+//! One file a use case. Nothing remote is called while a transaction is open: quotes and providers come before or after.
+
+mod add_line_item;
+mod cancel_order;
+mod capture_payment;
+mod change_cart;
+mod change_order;
+mod complete_cart;
+mod create_cart;
+mod create_fulfillment;
+mod create_payment_session;
+mod create_refund;
+mod erase_user;
+mod expire_carts;
+mod get_cart;
+mod get_order;
+mod list_order_events;
+mod list_orders;
+mod list_shipping_options;
+mod rebuild_orders;
+mod remove_line_item;
+mod rewrap_data_keys;
+mod set_shipping_option;
+mod update_cart;
+mod update_line_item;
+
+pub use add_line_item::{AddLineItem, add_line_item};
+pub use cancel_order::{CancelOrder, cancel_order};
+pub use capture_payment::{CapturePayment, capture_payment};
+pub use complete_cart::{CompleteCart, complete_cart};
+pub use create_cart::{CreateCart, NewLine, create_cart};
+pub use create_fulfillment::{CreateFulfillment, create_fulfillment};
+pub use create_payment_session::{CreatePaymentSession, create_payment_session};
+pub use create_refund::{CreateRefund, create_refund};
+pub use erase_user::erase_user;
+pub use expire_carts::expire_carts;
+pub use get_cart::get_cart;
+pub use get_order::{get_admin_order, get_order};
+pub use list_order_events::list_order_events;
+pub use list_orders::{OrderFilter, OrderSummary, list_admin_orders, list_orders};
+pub use list_shipping_options::list_shipping_options;
+pub use rebuild_orders::{rebuild_order, rebuild_orders};
+pub use remove_line_item::{RemoveLineItem, remove_line_item};
+pub use rewrap_data_keys::rewrap_data_keys;
+pub use set_shipping_option::{SetShippingOption, set_shipping_option};
+pub use update_cart::{UpdateCart, update_cart};
+pub use update_line_item::{UpdateLineItem, update_line_item};
