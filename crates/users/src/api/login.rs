@@ -63,7 +63,10 @@ impl From<ops::Tokens> for TokensView {
     operation_id = "login",
     tag = "auth",
     request_body = LoginRequest,
-    responses((status = 200, description = "Tokens of a new session", body = Data<TokensView>))
+    responses(
+        (status = 200, description = "Tokens of a new session", body = Data<TokensView>),
+        (status = 401, description = "Email or password is wrong")
+    )
 )]
 pub async fn login(
     State(users): State<Arc<Users>>,

@@ -30,7 +30,10 @@ pub struct RefreshRequest {
     operation_id = "refresh",
     tag = "auth",
     request_body = RefreshRequest,
-    responses((status = 200, description = "The session's next tokens", body = Data<TokensView>))
+    responses(
+        (status = 200, description = "The session's next tokens", body = Data<TokensView>),
+        (status = 401, description = "The token is not valid, or not any more")
+    )
 )]
 pub async fn refresh(
     State(users): State<Arc<Users>>,

@@ -46,6 +46,16 @@ pub fn phone(field: &str, text: &str) -> Result<String, FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        // The published patterns and the checks say the same.
+        #[test]
+        fn the_patterns_tell_what_is_taken(number in PHONE_PATTERN, text in LINE_PATTERN) {
+            prop_assert!(phone("phone", &number).is_ok());
+            prop_assert!(line("line1", &text, usize::MAX).is_ok());
+        }
+    }
 
     #[test]
     fn phones() {
