@@ -30,7 +30,7 @@ const BEHIND_WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that know all others.
-const FREE: &[&str] = &["tradepost", "tradepost-test-kit", "tradepost-tests", "xtask"];
+const FREE: &[&str] = &["tradepost", "tradepost-test-kit", "tradepost-tests", "tradepost-bench", "xtask"];
 
 /// Every import that breaks a rule.
 pub fn findings(metadata: &Metadata) -> Vec<String> {

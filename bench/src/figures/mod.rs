@@ -1,0 +1,141 @@
+//! The figures, a file each, and the order in which they are taken: for each size of the catalog a shop of its own.
+
+mod checkout;
+mod flash;
+mod import;
+mod listing;
+mod product;
+mod start;
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use clap::ValueEnum;
+
+use crate::report::Report;
+use crate::shop::Shop;
+
+/// Connections of a load, and customers at once.
+pub const AT_ONCE: usize = 16;
+
+/// A figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// Import of the catalog against COPY
+    Import,
+    /// Start and memory
+    Start,
+    /// A product by its slug against a bare handler
+    Product,
+    /// Category pages
+    Listing,
+    /// Text search
+    Search,
+    /// Whole checkouts against pgbench
+    Checkout,
+    /// 400 buyers of 100 units
+    Flash,
+}
+
+impl Name {
+    /// All, in the order in which they are taken.
+    pub const ALL: [Self; 7] =
+        [Self::Import, Self::Start, Self::Product, Self::Listing, Self::Search, Self::Checkout, Self::Flash];
+
+    /// Whether it depends on how large the catalog is; the others are taken with the smallest.
+    fn of_every_size(self) -> bool {
+        matches!(self, Self::Import | Self::Listing | Self::Search)
+    }
+}
+
+/// What to measure.
+pub struct Bench {
+    /// The program.
+    pub program: PathBuf,
+    /// Which figures.
+    pub names: Vec<Name>,
+    /// Products of the catalogs.
+    pub sizes: Vec<u64>,
+    /// Length of a round.
+    pub seconds: f64,
+    /// Rounds of a comparison.
+    pub rounds: u32,
+}
+
+impl Bench {
+    /// Takes the figures.
+    pub async fn run(&self, report: &mut Report) -> anyhow::Result<()> {
+        ensure!(!self.sizes.is_empty() && self.sizes.iter().all(|size| *size > 0), "a catalog has a product at least");
+        for (number, size) in self.sizes.iter().enumerate() {
+            let names: Vec<Name> = Name::ALL
+                .into_iter()
+                .filter(|name| self.names.contains(name) && (number == 0 || name.of_every_size()))
+                .collect();
+            if !names.is_empty() {
+                self.run_size(*size, &names, report).await?;
+            }
+        }
+        growth(&self.sizes, report);
+        published(report);
+        Ok(())
+    }
+
+    async fn run_size(&self, products: u64, names: &[Name], report: &mut Report) -> anyhow::Result<()> {
+        eprintln!("==> A shop of {products} products");
+        let shop = Shop::start(&self.program).await?;
+        // The catalog is needed in any case.
+        import::measure(&shop, products, names.contains(&Name::Import), report).await?;
+        for name in names {
+            match name {
+                Name::Import => {}
+                Name::Start => start::measure(self, &shop, report).await?,
+                Name::Product => product::measure(self, &shop, report).await?,
+                Name::Listing => listing::measure(self, &shop, products, listing::Kind::Category, report).await?,
+                Name::Search => listing::measure(self, &shop, products, listing::Kind::Search, report).await?,
+                Name::Checkout => checkout::measure(self, &shop, report).await?,
+                Name::Flash => flash::measure(&shop, report).await?,
+            }
+        }
+        start::memory_after(&shop, names, report)
+    }
+}
+
+/// The name of a figure that depends on the catalog's size.
+pub fn sized(name: &str, products: u64) -> String {
+    match products {
+        size if size % 1_000_000 == 0 => format!("{name} {}M", size / 1_000_000),
+        size if size % 1000 == 0 => format!("{name} {}k", size / 1000),
+        size => format!("{name} {size}"),
+    }
+}
+
+/// How much slower a category page becomes with the catalog.
+fn growth(sizes: &[u64], report: &mut Report) {
+    let (Some(&least), Some(&most)) = (sizes.first(), sizes.last()) else { return };
+    if least == most {
+        return;
+    }
+    for name in ["listing", "search"] {
+        let figure = |size, measure| report.median(&sized(name, size), measure);
+        let query = "PostgreSQL alone, p95";
+        if let (Some(small), Some(large)) = (figure(least, query), figure(most, query)) {
+            let aim = (name == "listing").then_some(crate::report::Aim::AtMost(1.5));
+            report.add(name, &format!("growth from {least} to {most} products"), "x", &[large / small], aim);
+        }
+    }
+}
+
+/// What is known of others, for the reader; measured elsewhere, so nothing is divided by it.
+fn published(report: &mut Report) {
+    for note in [
+        "Other engines, 16 connections, 100k products, on a like machine, at another time (requests/s; CPU ms of the server + \
+         of PostgreSQL): product detail Vendure 95/s, 11 + 6.5, Medusa 26/s, 51 + 9; category page 39/s, 17 + 32 and 75/s, \
+         9 + 13; search 0.1/s, 442 + 16,900 and 99/s, 8 + 8; whole checkout 4.6/s, 224 + 165 and 0.53/s, 1707 + 271.",
+        "400 buyers of 100 units left Vendure with 300 oversold after 256 s.",
+        "Limits of that machine: axum JSON 60k/s, one sqlx select 8.4k/s, pgbench TPC-B 1,400-1,700 tps.",
+        "The load is a closed model: a connection sends its next request when it has the answer. It shares the cores with \
+         the shop; both sides of a comparison carry the same.",
+    ] {
+        report.note(note);
+    }
+}
