@@ -1,10 +1,9 @@
 //! Answers and headers that operations have in common.
 
-use http::Method;
 use runtime::http::{Access, Body, Route};
 use serde_json::{Map, Value, json};
 
-use super::parameters::takes_if_match;
+use super::parameters::{takes_if_match, takes_query};
 
 /// A failure that the layers can give: status, name, an example's code, when it comes.
 const FAILURES: [(u16, &str, &str, &str); 13] = [
@@ -79,7 +78,7 @@ pub fn complete(operation: &mut Value, route: &Route) {
         409 => !safe,
         412 => takes_if_match(operation),
         413 | 415 => takes_body,
-        422 => takes_body || route.method == Method::DELETE,
+        422 => !safe || takes_query(operation),
         _ => true,
     };
     let given: Vec<_> = FAILURES.iter().filter(|(status, ..)| fits(*status)).collect();

@@ -45,6 +45,11 @@ pub fn takes_if_match(operation: &Value) -> bool {
     operation["parameters"].as_array().is_some_and(|parameters| parameters.contains(&reference("If-Match")))
 }
 
+/// Whether the operation looks at the query string.
+pub fn takes_query(operation: &Value) -> bool {
+    operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(|p| p["in"] == "query"))
+}
+
 fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
