@@ -38,5 +38,5 @@ pub use consumer::{ConsumeError, Consumer, Handle};
 pub use ground::{GRANTS, purge, with_ground};
 pub use idempotency::{FirstTime, Idempotency, Once};
 pub use log::{NewEvent, emit, emit_many, history};
-pub use relay::Relay;
+pub use relay::{Backlog, Relay, backlog};
 pub use transport::{InProcess, Transport, TransportError};

@@ -19,10 +19,29 @@ use crate::wake::Pause;
 const BATCH: i64 = 1_000;
 /// How often a relay that is not the one looks whether it can be.
 const STANDBY: Duration = Duration::from_secs(1);
-/// How often the lag is measured.
+/// How long a statement may stay without an answer; the server itself stops one much sooner.
+const SILENCE: Duration = Duration::from_mins(2);
+/// How often the backlog is measured.
 const MEASURE: Duration = Duration::from_secs(5);
-/// Unnumbered events are counted up to here: a count of a long queue would slow it down more.
+/// Rows of the backlog are counted up to here: a count of a long queue would slow it down more.
 const COUNTED: i64 = 100_000;
+
+/// What waits in a role's database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events that are committed but not published.
+    pub events: i64,
+    /// How long the oldest of them waits.
+    pub seconds: i64,
+    /// Events that this role's consumers gave up on, or put behind such.
+    pub dead_letters: i64,
+}
+
+/// What waits in a role's database. Counts stop at 100,000.
+pub async fn backlog(db: &Db) -> Result<Backlog, sqlx::Error> {
+    let mut conn = db.primary().acquire().await?;
+    store::relay::backlog(&mut conn, COUNTED).await
+}
 
 /// The relay of one role.
 pub struct Relay {
@@ -39,7 +58,8 @@ impl Relay {
     /// Runs until `shutdown`. Every process of a role may run one: one works, the others stand by. Whenever it is cut
     /// off, by a crash or a lost connection, the next one goes on behind the last event that was published for sure.
     pub async fn run(&self, shutdown: CancellationToken) {
-        shutdown.run_until_cancelled(self.run_forever()).await;
+        let run = async { tokio::join!(self.run_forever(), self.measure_forever()) };
+        shutdown.run_until_cancelled(run).await;
     }
 
     async fn run_forever(&self) {
@@ -56,31 +76,38 @@ impl Relay {
         }
     }
 
+    /// Shows the backlog, also while the relay itself is stuck.
+    async fn measure_forever(&self) {
+        let role = self.db.role();
+        loop {
+            if let Ok(Backlog { events, seconds, dead_letters }) = backlog(&self.db).await {
+                metrics::gauge!("events_unpublished", "role" => role).set(precise(events));
+                metrics::gauge!("events_unpublished_seconds", "role" => role).set(precise(seconds));
+                metrics::gauge!("events_dead_letters", "role" => role).set(precise(dead_letters));
+            }
+            tokio::time::sleep(MEASURE).await;
+        }
+    }
+
     /// Waits until this is the role's only relay, then works until the connection is lost.
     async fn lead(&self) -> Result<std::convert::Infallible, sqlx::Error> {
         // A session of its own: the lock lives with it, and it must not go back to the pool.
         let mut conn = self.db.primary().acquire().await?.detach();
         store::relay::prepare(&mut conn).await?;
-        while !store::relay::try_lead(&mut conn).await? {
+        while !answered(store::relay::try_lead(&mut conn)).await? {
             tokio::time::sleep(STANDBY).await;
         }
         self.catch_up(&mut conn).await?;
         let mut last = store::relay::last_sequence(&mut conn).await?;
         let mut pause = Pause::new();
-        let mut measured = None::<Instant>;
         loop {
-            let rows = store::relay::sequence_next(&mut conn, last, BATCH).await?;
+            let rows = answered(store::relay::sequence_next(&mut conn, last, BATCH)).await?;
             if rows.is_empty() {
                 pause.rest().await;
             } else {
                 last = rows.last().and_then(|row| row.sequence).unwrap_or(last);
                 self.publish(&mut conn, rows).await?;
                 pause.shorten();
-            }
-            if measured.is_none_or(|at| at.elapsed() >= MEASURE) {
-                let lag = store::relay::lag(&mut conn, COUNTED).await?;
-                metrics::gauge!("events_unpublished", "role" => self.db.role()).set(precise(lag));
-                measured = Some(Instant::now());
             }
         }
     }
@@ -109,7 +136,7 @@ impl Relay {
             conn.ping().await?;
         }
         if let Some(last) = batch.last().and_then(|event| event.sequence) {
-            store::relay::set_published(conn, last).await?;
+            answered(store::relay::set_published(conn, last)).await?;
         }
         metrics::counter!("events_published_total", "role" => role).increment(batch.len() as u64);
         if let Some(oldest) = batch.first() {
@@ -118,6 +145,12 @@ impl Relay {
         }
         Ok(())
     }
+}
+
+/// The answer to a statement, or an error when the server has vanished without a word: no answer ever comes then.
+async fn answered<T>(statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(SILENCE, statement).await.map_err(silent)?
 }
 
 fn pauses_of_failures() -> backon::ExponentialBackoff {

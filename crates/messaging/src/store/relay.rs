@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::events::EventRow;
+use crate::relay::Backlog;
 
 /// Any number serves, as long as no other session lock in a role's database has it.
 const RELAY_LOCK: i64 = 0x7265_6c61_7900_0001;
@@ -91,11 +92,19 @@ pub(crate) async fn set_published(conn: &mut PgConnection, sequence: i64) -> Res
     Ok(())
 }
 
-/// How many events are committed but not published, counted up to `limit` and what is numbered.
-pub(crate) async fn lag(conn: &mut PgConnection, limit: i64) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT (SELECT sequenced - published FROM relay)
-                + (SELECT count(*) FROM (SELECT FROM events WHERE sequence IS NULL LIMIT $1) AS waiting) AS "lag!""#,
+/// What is committed but not published, and what consumers of this role gave up on. Counts stop at `limit`.
+pub(crate) async fn backlog(conn: &mut PgConnection, limit: i64) -> Result<Backlog, sqlx::Error> {
+    sqlx::query_as!(
+        Backlog,
+        r#"SELECT relay.sequenced - relay.published
+                + (SELECT count(*) FROM (SELECT FROM events WHERE sequence IS NULL LIMIT $1) AS waiting) AS "events!",
+             COALESCE(
+                EXTRACT(EPOCH FROM now() - COALESCE(
+                    (SELECT occurred_at FROM events WHERE sequence = relay.published + 1),
+                    (SELECT occurred_at FROM events WHERE sequence IS NULL ORDER BY position LIMIT 1)))::bigint,
+                0) AS "seconds!",
+             (SELECT count(*) FROM (SELECT FROM dead_letters LIMIT $1) AS dead) AS "dead_letters!"
+           FROM relay"#,
         limit,
     )
     .fetch_one(conn)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use messaging::dead_letters::{Replayed, replay};
-use messaging::{ConsumeError, Transport};
+use messaging::{Backlog, ConsumeError, Transport};
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use test_kit::TestDb;
 use tracing::Instrument;
@@ -83,6 +83,7 @@ async fn an_event_that_cannot_be_handled_waits_aside_with_what_follows_it_and_ot
             .unwrap();
     assert_eq!(kept[0], (2, "version 2 is odd".to_owned(), 5));
     assert_eq!((kept.len(), kept[1].0, kept[1].2), (2, 3, 0));
+    assert_eq!(messaging::backlog(db).await.unwrap(), Backlog { events: 0, seconds: 0, dead_letters: 2 });
 
     assert_eq!(replay(&consumer).await.unwrap(), Replayed { handled: 0, stuck: 1 });
     repaired.store(true, Ordering::SeqCst);
