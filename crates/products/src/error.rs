@@ -12,6 +12,9 @@ pub enum Error {
     /// No such variant.
     #[error("Variant not found")]
     VariantNotFound,
+    /// No such import.
+    #[error("Import not found")]
+    ImportNotFound,
     /// No such category.
     #[error("Category not found")]
     CategoryNotFound,
@@ -48,9 +51,11 @@ impl Error {
     /// The class.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::ProductNotFound | Self::VariantNotFound | Self::CategoryNotFound | Self::LocationNotFound => {
-                ErrorKind::NotFound
-            }
+            Self::ProductNotFound
+            | Self::VariantNotFound
+            | Self::ImportNotFound
+            | Self::CategoryNotFound
+            | Self::LocationNotFound => ErrorKind::NotFound,
             Self::SlugTaken
             | Self::SkuTaken
             | Self::CategoryNotEmpty
@@ -67,6 +72,7 @@ impl Error {
         match self {
             Self::ProductNotFound => "PRODUCT_NOT_FOUND",
             Self::VariantNotFound => "VARIANT_NOT_FOUND",
+            Self::ImportNotFound => "IMPORT_NOT_FOUND",
             Self::CategoryNotFound => "CATEGORY_NOT_FOUND",
             Self::LocationNotFound => "LOCATION_NOT_FOUND",
             Self::SlugTaken => "SLUG_TAKEN",

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`api`] | GraphQL at `/api/v1/graphql` |
 //! | [`domain`] | what a catalog is, and which values it takes |
+//! | [`export`], [`generate`] | catalogs as files: of what there is, and made up |
 //! | [`import`] | formats of catalogs, and what an import has to change |
 //! | [`ops`] | what the role does, one file a use case |
 //! | `store` | SQL |
@@ -22,6 +23,8 @@ pub mod config;
 pub mod consumers;
 pub mod domain;
 mod error;
+pub mod export;
+pub mod generate;
 pub mod import;
 pub mod jobs;
 pub mod ops;

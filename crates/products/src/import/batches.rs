@@ -56,10 +56,7 @@ pub struct Plan {
 
 /// Reads `source` in a thread of its own. At most one batch waits while one is written and one is read: that bounds the
 /// memory. Gives the messages, and how many bytes were read so far.
-pub fn spawn(
-    source: impl AsyncRead + Send + Unpin + 'static,
-    plan: Plan,
-) -> (mpsc::Receiver<Message>, Arc<AtomicU64>) {
+pub fn spawn(source: impl AsyncRead + Send + Unpin + 'static, plan: Plan) -> (mpsc::Receiver<Message>, Arc<AtomicU64>) {
     let (sender, receiver) = mpsc::channel(1);
     let bytes = Arc::new(AtomicU64::new(0));
     let source = Blocking { handle: Handle::current(), source, bytes: Arc::clone(&bytes) };

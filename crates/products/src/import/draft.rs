@@ -145,8 +145,7 @@ impl DraftVariant {
     /// The name of a new variant that was given none: its choices in the product's order.
     pub fn default_name(&self, options: &[String]) -> String {
         let choices = self.options.as_ref();
-        let values: Vec<&str> =
-            options.iter().filter_map(|option| choices?.get(option)).map(String::as_str).collect();
+        let values: Vec<&str> = options.iter().filter_map(|option| choices?.get(option)).map(String::as_str).collect();
         if values.is_empty() { ONLY_VARIANT.to_owned() } else { values.join(" / ").chars().take(MAX_NAME).collect() }
     }
 }
@@ -157,13 +156,17 @@ pub fn check(input: Input, shop: Currency) -> Result<Draft, Vec<FieldError>> {
     let mut checks = Checks::new();
     let slug = checks.take(slug("handle", &input.handle)).unwrap_or_default();
     let name = input.name.and_then(|text| checks.take(clean("name", &text, 1, MAX_NAME)));
-    let description =
-        input.description.and_then(|text| checks.take(clean("description", &text, 0, MAX_DESCRIPTION)));
+    let description = input.description.and_then(|text| checks.take(clean("description", &text, 0, MAX_DESCRIPTION)));
     let category = input.category.map(|names| category_path(&mut checks, &names));
     let tags = input.tags.map(|tags| product::words(&mut checks, "tags", &tags, MAX_TAGS));
     let options = input.options.map(|options| product::words(&mut checks, "options", &options, MAX_OPTIONS));
     let images = input.images.map(|images| self::images(&mut checks, images));
-    checks.require(input.variants.len() <= MAX_VARIANTS, "variants", "TOO_MANY", format!("a product takes at most {MAX_VARIANTS} variants"));
+    checks.require(
+        input.variants.len() <= MAX_VARIANTS,
+        "variants",
+        "TOO_MANY",
+        format!("a product takes at most {MAX_VARIANTS} variants"),
+    );
     let of_product = options.as_deref().unwrap_or_default();
     let variants: Vec<_> = input
         .variants
@@ -203,7 +206,12 @@ fn category_path(checks: &mut Checks, names: &[String]) -> Vec<String> {
 }
 
 fn images(checks: &mut Checks, images: Vec<InputImage>) -> Vec<(String, String)> {
-    checks.require(images.len() <= MAX_IMAGES, "images", "TOO_MANY", format!("a product takes at most {MAX_IMAGES} images"));
+    checks.require(
+        images.len() <= MAX_IMAGES,
+        "images",
+        "TOO_MANY",
+        format!("a product takes at most {MAX_IMAGES} images"),
+    );
     let one = |(index, image)| {
         let (url, alt) = match image {
             InputImage::Url(url) => (url, String::new()),
@@ -245,7 +253,12 @@ fn check_variant(
 }
 
 fn prices(checks: &mut Checks, path: &str, inputs: &[InputPrice], shop: Currency) -> Vec<(Money, Option<i64>)> {
-    checks.require(inputs.len() <= MAX_PRICES, &format!("{path}.prices"), "TOO_MANY", format!("a variant takes at most {MAX_PRICES} prices"));
+    checks.require(
+        inputs.len() <= MAX_PRICES,
+        &format!("{path}.prices"),
+        "TOO_MANY",
+        format!("a variant takes at most {MAX_PRICES} prices"),
+    );
     let mut prices: Vec<(Money, Option<i64>)> = Vec::with_capacity(inputs.len());
     for (index, input) in inputs.iter().enumerate().take(MAX_PRICES) {
         let path = format!("{path}.prices[{index}]");

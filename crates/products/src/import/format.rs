@@ -55,7 +55,8 @@ impl Format {
         } else if has(&["handle"]) {
             Ok(Self::Csv)
         } else {
-            let message = "The file is neither JSON lines nor a CSV whose first line names the column `handle` or `Handle`";
+            let message =
+                "The file is neither JSON lines nor a CSV whose first line names the column `handle` or `Handle`";
             Err(Failure::new(ErrorKind::Invalid, "UNKNOWN_FORMAT", message))
         }
     }

@@ -35,8 +35,12 @@ fn tag<'a>(text: &mut String, html: &'a str) -> &'a str {
     let Some(end) = end_of_tag(html) else { return "" };
     let (tag, after) = (&html[1..end], &html[end + 1..]);
     let closing = tag.starts_with('/');
-    let name: String =
-        tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let name: String = tag
+        .trim_start_matches('/')
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase();
     let name = name.as_str();
     if UNSEEN.contains(&name) && !closing {
         let close = format!("</{name}");
@@ -107,7 +111,10 @@ mod tests {
     fn a_reader_sees_the_same() {
         for (html, text) in [
             ("plain", "plain"),
-            ("<p>One <b>solid</b>\n plank.</p><ul><li>A</li>\n<li>B &amp; C</li></ul><p>End</p>", "One solid plank.\n\n- A\n- B & C\n\nEnd"),
+            (
+                "<p>One <b>solid</b>\n plank.</p><ul><li>A</li>\n<li>B &amp; C</li></ul><p>End</p>",
+                "One solid plank.\n\n- A\n- B & C\n\nEnd",
+            ),
             ("58&nbsp;HRC, 3 &lt; 4, caf&eacute; &#39;x&#x27;", "58 HRC, 3 < 4, café 'x'"),
             ("a<br>b<br/>c", "a\nb\nc"),
             ("<table><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></table>", "1 2\n3"),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kernel::Currency;
 
-use super::draft::{self, Draft, Input, Row};
 use super::Reject;
+use super::draft::{self, Draft, Input, Row};
 
 /// Longest line. A longer one is refused, and read past without being held.
 pub const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -69,7 +69,13 @@ pub fn parse(number: u64, line: &[u8], length: usize, shop: Currency) -> (String
         Ok(draft) => Ok(Draft { row, ..draft }),
         Err(errors) => Err(errors
             .into_iter()
-            .map(|error| Reject { line: number, column: error.field, code: error.code, reason: error.message, raw: Arc::clone(&row.raw) })
+            .map(|error| Reject {
+                line: number,
+                column: error.field,
+                code: error.code,
+                reason: error.message,
+                raw: Arc::clone(&row.raw),
+            })
             .collect()),
     };
     (handle, outcome)

@@ -159,7 +159,8 @@ impl Columns {
 
     /// The column of a field; `rest` is what follows the variant's or image's index.
     pub fn locate(&self, rows: &[CsvRow], row: usize, list: &str, index: usize, rest: &str) -> Option<usize> {
-        let nth_price = |nth| self.prices.iter().filter(|(_, price, _)| rows[row].cell(Some(*price)).is_some()).nth(nth);
+        let nth_price =
+            |nth| self.prices.iter().filter(|(_, price, _)| rows[row].cell(Some(*price)).is_some()).nth(nth);
         match (list, split_path(rest)) {
             ("variants", ("prices", nth, "compare_at")) => nth_price(nth).and_then(|(_, _, before)| *before),
             ("variants", ("prices", nth, _)) => nth_price(nth).map(|(_, price, _)| *price),

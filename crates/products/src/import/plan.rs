@@ -152,12 +152,7 @@ pub fn plan<'a>(drafts: &'a [Draft], ground: &Ground<'a>, claimed: &mut HashSet<
 }
 
 /// Why a draft cannot be written to this catalog.
-fn refusals(
-    draft: &Draft,
-    known: Option<&KnownProduct>,
-    ground: &Ground<'_>,
-    claimed: &HashSet<u64>,
-) -> Vec<Reject> {
+fn refusals(draft: &Draft, known: Option<&KnownProduct>, ground: &Ground<'_>, claimed: &HashSet<u64>) -> Vec<Reject> {
     let mut rejects = Vec::new();
     let mut refuse = |row: &Row, field, code: &'static str, reason: String| {
         let column = ground.format.column(field).to_owned();
@@ -270,7 +265,8 @@ impl<'a> Plan<'a> {
         let id = kernel::id::new_id();
         let name = draft.name.as_deref().map_or_else(|| Cow::Owned(draft.default_name(options)), Cow::Borrowed);
         self.new_variants.push(NewVariant { id, product_id, draft, name, position });
-        let price = |(money, compare_at): &(Money, _)| NewPrice { variant_id: id, money: *money, compare_at: *compare_at };
+        let price =
+            |(money, compare_at): &(Money, _)| NewPrice { variant_id: id, money: *money, compare_at: *compare_at };
         self.new_prices.extend(draft.prices.iter().map(price));
         self.add_level(product_id, id, draft.inventory.unwrap_or_default(), ground);
     }

@@ -99,6 +99,8 @@ fn duplicate(handle: &str, outcome: Result<Draft, Vec<Reject>>) -> Reject {
 pub fn read_failure(error: io::Error) -> Failure {
     match error.downcast::<Failure>() {
         Ok(failure) => failure,
-        Err(error) => Failure::new(ErrorKind::Malformed, "SOURCE_UNREADABLE", format!("The file cannot be read: {error}")),
+        Err(error) => {
+            Failure::new(ErrorKind::Malformed, "SOURCE_UNREADABLE", format!("The file cannot be read: {error}"))
+        }
     }
 }

@@ -66,7 +66,12 @@ impl Built {
         let text = rows[row].cell(column)?;
         let number = text.parse().ok();
         if number.is_none() {
-            self.wrong.push(Wrong { row, column, code: "INVALID_NUMBER", reason: format!("`{text}` is no whole number") });
+            self.wrong.push(Wrong {
+                row,
+                column,
+                code: "INVALID_NUMBER",
+                reason: format!("`{text}` is no whole number"),
+            });
         }
         number
     }
@@ -179,8 +184,15 @@ impl<R: Read> Products<R> {
         let outcome = match beyond {
             None => self.draft(&rows),
             Some(line) => {
-                let reason = format!("the product goes on from row to row, past {MAX_ROWS} rows or {MAX_PRODUCT} bytes");
-                Err(vec![Reject { line, column: String::new(), code: "TOO_MANY_ROWS".into(), reason, raw: raw(&rows[0]).into() }])
+                let reason =
+                    format!("the product goes on from row to row, past {MAX_ROWS} rows or {MAX_PRODUCT} bytes");
+                Err(vec![Reject {
+                    line,
+                    column: String::new(),
+                    code: "TOO_MANY_ROWS".into(),
+                    reason,
+                    raw: raw(&rows[0]).into(),
+                }])
             }
         };
         Ok(Some((handle, outcome)))
@@ -189,7 +201,8 @@ impl<R: Read> Products<R> {
     fn read(&mut self) -> Result<Option<CsvRow>, Failure> {
         self.budget.set(MAX_ROW);
         let mut record = ByteRecord::new();
-        let more = self.csv.read_byte_record(&mut record).map_err(|error| failure(error, self.csv.position().line()))?;
+        let more =
+            self.csv.read_byte_record(&mut record).map_err(|error| failure(error, self.csv.position().line()))?;
         if !more {
             return Ok(None);
         }

@@ -165,8 +165,11 @@ impl Columns {
         shop: Currency,
     ) -> InputVariant {
         let row = &rows[at];
-        let chosen: Vec<(&str, &str)> =
-            names.iter().zip(&self.options).filter_map(|(name, (_, value))| Some(((*name)?, row.cell(*value)?))).collect();
+        let chosen: Vec<(&str, &str)> = names
+            .iter()
+            .zip(&self.options)
+            .filter_map(|(name, (_, value))| Some(((*name)?, row.cell(*value)?)))
+            .collect();
         let handle = row.cell(Some(self.handle)).unwrap_or_default();
         let sku = row.cell(self.sku).map_or_else(|| made_up_sku(handle, &chosen), str::to_owned);
         let price = |amount: &str| InputPrice {
@@ -177,7 +180,12 @@ impl Columns {
         InputVariant {
             sku,
             name: None,
-            options: Some(chosen.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()),
+            options: Some(
+                chosen
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect::<BTreeMap<_, _>>(),
+            ),
             prices: row.cell(self.price).map(price).into_iter().collect(),
             // Less than nothing is what was sold beyond the stock.
             inventory: built.number(rows, at, self.quantity).map(|units| units.max(0)),
@@ -202,7 +210,13 @@ impl Columns {
             ("handle", _) => Some(self.handle),
             ("name", _) => self.title,
             ("description", _) => self.body,
-            ("category", _) => if rows[0].cell(self.category).is_some() { self.category } else { self.kind },
+            ("category", _) => {
+                if rows[0].cell(self.category).is_some() {
+                    self.category
+                } else {
+                    self.kind
+                }
+            }
             ("tags", _) => self.tags,
             ("options", _) => self.options.get(index).and_then(|(name, _)| *name),
             ("images", ("alt", ..)) => self.image_alt,

@@ -40,7 +40,8 @@ impl Categories {
         }
         let mut tree = store::categories::lock_tree(conn).await?;
         self.by_path = self::paths(&tree);
-        let mut missing: Vec<&Vec<String>> = wanted.into_iter().filter(|path| !self.by_path.contains_key(*path)).collect();
+        let mut missing: Vec<&Vec<String>> =
+            wanted.into_iter().filter(|path| !self.by_path.contains_key(*path)).collect();
         missing.sort_unstable();
         for path in &missing {
             for depth in 1..=path.len() {

@@ -98,7 +98,8 @@ impl Products {
     ) -> Result<ImportReport, Error> {
         require_write(context)?;
         let before = self.open_import(&options).await?;
-        let skip = before.as_ref().map(|row| (row.position.cast_unsigned(), u32::try_from(row.checksum).unwrap_or_default()));
+        let skip =
+            before.as_ref().map(|row| (row.position.cast_unsigned(), u32::try_from(row.checksum).unwrap_or_default()));
         let resumed_from = skip.map_or(0, |(position, _)| position);
         let format = options.format.or_else(|| before.as_ref().and_then(|row| Format::find(&row.format)));
         let reading = batches::Plan { format, currency: self.currency, skip };

@@ -8,6 +8,8 @@ mod delete_category;
 mod delete_product;
 mod delete_variant;
 mod expire_reservations;
+mod export_products;
+mod find_product_import;
 mod find_products;
 mod findings;
 mod import_categories;
@@ -26,6 +28,7 @@ mod update_variant;
 pub use create_category::CreateCategory;
 pub use create_product::{CreateProduct, NewImage};
 pub use create_variant::{CreateVariant, NewPrice, NewVariant};
+pub use export_products::ExportFormat;
 pub use import_products::{ImportOptions, ImportReport, ImportStep};
 pub use list_products::{ListProducts, Listing};
 pub use set_inventory_level::{LevelSet, SetInventoryLevel};
@@ -48,7 +51,12 @@ use crate::{Error, Products, store};
 
 /// Refuses who may not change the catalog.
 pub(crate) fn require_write(context: &Context) -> Result<(), Error> {
-    if context.has_scope(Scope::WriteProducts) {
+    require(context, Scope::WriteProducts)
+}
+
+/// Refuses who does not hold `scope`.
+fn require(context: &Context, scope: Scope) -> Result<(), Error> {
+    if context.has_scope(scope) {
         return Ok(());
     }
     let (kind, code, message) = match context.user_id() {

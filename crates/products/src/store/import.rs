@@ -36,7 +36,9 @@ async fn lock_by_slug(conn: &mut PgConnection, slugs: &[&str]) -> Result<Vec<Pro
 }
 
 async fn default_location(conn: &mut PgConnection) -> Result<Uuid, sqlx::Error> {
-    sqlx::query_scalar!("SELECT id FROM stock_locations ORDER BY is_default DESC, name, id LIMIT 1").fetch_one(conn).await
+    sqlx::query_scalar!("SELECT id FROM stock_locations ORDER BY is_default DESC, name, id LIMIT 1")
+        .fetch_one(conn)
+        .await
 }
 
 async fn with_parts(
@@ -58,8 +60,10 @@ async fn with_parts(
     )
     .fetch_all(conn)
     .await?;
-    let counts: HashMap<Uuid, (usize, i64)> =
-        counts.into_iter().map(|row| (row.product_id, (usize::try_from(row.count).unwrap_or_default(), row.last))).collect();
+    let counts: HashMap<Uuid, (usize, i64)> = counts
+        .into_iter()
+        .map(|row| (row.product_id, (usize::try_from(row.count).unwrap_or_default(), row.last)))
+        .collect();
     let known = |product: Product| {
         let (variants, last_position) = counts.get(&product.id).copied().unwrap_or_default();
         let images = images.remove(&product.id).unwrap_or_default();
@@ -140,11 +144,7 @@ pub async fn write(
     refresh_figures(conn, &plan.refreshed, currency, decimals).await
 }
 
-async fn copy_products(
-    conn: &mut PgConnection,
-    new: &[NewProduct<'_>],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+async fn copy_products(conn: &mut PgConnection, new: &[NewProduct<'_>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
     let mut rows = CopyText::default();
     for NewProduct { id, draft, name, category_id, price, inventory_count } in new {
@@ -169,11 +169,7 @@ async fn copy_images(conn: &mut PgConnection, new: &[NewImage<'_>]) -> Result<()
     rows.send(conn, "COPY product_images (id, product_id, url, alt, position) FROM STDIN").await
 }
 
-async fn copy_variants(
-    conn: &mut PgConnection,
-    new: &[NewVariant<'_>],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+async fn copy_variants(conn: &mut PgConnection, new: &[NewVariant<'_>], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
     let nothing = BTreeMap::new();
     let mut rows = CopyText::default();
@@ -212,11 +208,7 @@ async fn copy_levels(conn: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sql
     moves.send(conn, "COPY stock_movements (level_id, kind, on_hand_delta, reserved_delta) FROM STDIN").await
 }
 
-async fn update_products(
-    conn: &mut PgConnection,
-    changed: &[Product],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+async fn update_products(conn: &mut PgConnection, changed: &[Product], now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     if changed.is_empty() {
         return Ok(());
     }

@@ -57,15 +57,10 @@ pub struct RejectRow {
 
 /// Adds an import.
 pub async fn insert(conn: &mut PgConnection, id: Uuid, source: &str, format: Format) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO product_imports (id, source, format) VALUES ($1, $2, $3)",
-        id,
-        source,
-        format.as_str(),
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+    sqlx::query!("INSERT INTO product_imports (id, source, format) VALUES ($1, $2, $3)", id, source, format.as_str(),)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// One import.
