@@ -32,6 +32,7 @@ WAIVERS = {
 @schemathesis.hook
 def before_call(context, case, kwargs):
     renew_idempotency_key(case)
+    mend_if_match(case)
     if sent_by_a_person(case) and not is_negative(case, ParameterLocation.PATH):
         spare_the_people(case)
         if not following_a_link(case) and next(turns[case.operation.label]) % 2 == 0:
@@ -43,6 +44,12 @@ def renew_idempotency_key(case):
     key = case.headers.get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch("[!-~]{16,255}", key):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
+
+
+def mend_if_match(case):
+    """schemathesis 4.32 can make no header that begins with a quote. It sends 21 letters instead, with every body too."""
+    if set(str(case.headers.get("If-Match", ""))) == {"a"}:
+        case.headers["If-Match"] = "*"
 
 
 def spare_the_people(case):

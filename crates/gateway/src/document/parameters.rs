@@ -1,7 +1,7 @@
-//! Parameters that operations have in common.
+//! Parameters that operations have in common, and the bound of a streamed body.
 
-use runtime::http::Route;
-use serde_json::{Value, json};
+use runtime::http::{Body, Route};
+use serde_json::{Map, Value, json};
 
 /// The parameters, by name.
 pub fn components() -> Value {
@@ -37,6 +37,10 @@ pub fn complete(operation: &mut Value, route: &Route) {
     }
     if !route.method.is_safe() {
         parameters.push(reference("Idempotency-Key"));
+    }
+    if let Body::Stream { limit_bytes, .. } = route.body {
+        let contents = operation["requestBody"]["content"].as_object_mut().map(Map::values_mut);
+        contents.into_iter().flatten().for_each(|content| content["schema"]["maxLength"] = json!(limit_bytes));
     }
 }
 

@@ -93,7 +93,7 @@ mod tests {
     proptest! {
         // The published pattern and the check say the same, but for the lengths, which the format and the schema tell.
         #[test]
-        fn the_pattern_tells_what_is_taken(text in EMAIL_PATTERN) {
+        fn the_pattern_tells_what_is_taken(text in EMAIL_PATTERN.trim_matches(['^', '$'])) {
             let fits = text.len() <= MAX_EMAIL && text.find('@').is_some_and(|local| local <= 64);
             prop_assert_eq!(parse(&text).is_some(), fits);
         }
