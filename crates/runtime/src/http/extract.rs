@@ -153,7 +153,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if text == "*" {
             return Ok(Self(None));
         }
-        let version = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
+        let digits = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+        let digits = digits.filter(|t| t.len() <= 18 && t.bytes().all(|b| b.is_ascii_digit()));
+        let version = digits.and_then(|t| t.parse().ok());
         match version {
             Some(version) => Ok(Self(Some(version))),
             None => {
