@@ -59,7 +59,8 @@ impl Relay {
     /// off, by a crash or a lost connection, the next one goes on behind the last event that was published for sure.
     pub async fn run(&self, shutdown: CancellationToken) {
         let run = async { tokio::join!(self.run_forever(), self.measure_forever()) };
-        shutdown.run_until_cancelled(run).await;
+        // On the heap: whoever spawns this would else carry its whole state about.
+        shutdown.run_until_cancelled(Box::pin(run)).await;
     }
 
     async fn run_forever(&self) {
