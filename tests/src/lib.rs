@@ -1,1 +1,10 @@
-//! End-to-end scenarios.
+//! A whole shop for a test, over HTTP, and the steps that scenarios are made of.
+//!
+//! [`TestShop::start`] makes the roles' databases and starts every role in this process behind a real socket.
+//! [`Buyer`] is a client: a guest, a customer or staff.
+
+mod buyer;
+mod shop;
+
+pub use buyer::{Answer, Buyer};
+pub use shop::{TestShop, Variant};

@@ -26,7 +26,8 @@ pub async fn load_once(products: &Products, folder: &DataFolder, choice: Option<
     match choice {
         Some("none") => {}
         Some(path) => {
-            let file = tokio::fs::File::open(path).await.with_context(|| format!("the catalog {path} cannot be read"))?;
+            let file =
+                tokio::fs::File::open(path).await.with_context(|| format!("the catalog {path} cannot be read"))?;
             let source = Path::new(path).display().to_string();
             load(products, file, &source).await?;
         }
@@ -48,7 +49,8 @@ async fn load(products: &Products, source: impl AsyncRead + Send + Unpin + 'stat
     let report = products
         .import_products(&Context::system("up", BUDGET), source, options, |step| {
             if let ImportStep::Rejected(reject) = step {
-                first_reject.get_or_insert_with(|| format!("line {}, {}: {}", reject.line, reject.column, reject.reason));
+                first_reject
+                    .get_or_insert_with(|| format!("line {}, {}: {}", reject.line, reject.column, reject.reason));
             }
         })
         .await

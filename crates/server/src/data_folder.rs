@@ -105,7 +105,9 @@ impl DataFolder {
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            }
         }
     }
 
@@ -138,7 +140,9 @@ impl DataFolder {
     /// Nothing runs any more.
     pub fn remove_run(&self) -> anyhow::Result<()> {
         match fs::remove_file(self.path.join("run.json")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("run.json cannot be removed"),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("run.json cannot be removed")
+            }
             _ => Ok(()),
         }
     }
@@ -173,7 +177,8 @@ impl DataFolder {
     ) -> anyhow::Result<Settings> {
         let mut sources = Sources::of_process(file, flags)?;
         let addresses = [("URL", databases), ("OWNER_URL", owners)].into_iter().flat_map(|(key, urls)| {
-            urls.iter().map(move |(role, url)| (format!("TRADEPOST__DATABASES__{}__{key}", role.to_uppercase()), url.clone()))
+            urls.iter()
+                .map(move |(role, url)| (format!("TRADEPOST__DATABASES__{}__{key}", role.to_uppercase()), url.clone()))
         });
         for (variable, value) in self.secrets()?.settings.into_iter().chain(addresses) {
             sources.environment.entry(variable).or_insert(value);
@@ -219,7 +224,8 @@ impl Secrets {
 
     /// The password of a database login.
     pub fn database_password(&self, login: &str) -> anyhow::Result<Secret> {
-        let password = self.database_passwords.get(login).with_context(|| format!("secrets.json has no password of {login}"))?;
+        let password =
+            self.database_passwords.get(login).with_context(|| format!("secrets.json has no password of {login}"))?;
         Ok(Secret::from(password.clone()))
     }
 

@@ -1,6 +1,5 @@
 //! The roles wired together in one process.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use orders::payments::manual::Manual;
 use pg::{Db, Schema};
 use runtime::Tasks;
 use runtime::health::Health;
-use runtime::http::{Role, RoleApi, Route, serve};
+use runtime::http::{RoleApi, Route, serve};
 use runtime::tasks::TaskFailure;
 use runtime::telemetry::Metrics;
 use tokio::net::TcpListener;

@@ -68,7 +68,8 @@ impl Products {
     async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let roles = Roles::connect(&shop.settings()?).await?;
         let source = self.file.canonicalize().with_context(|| format!("{} cannot be read", self.file.display()))?;
-        let file = tokio::fs::File::open(&source).await.with_context(|| format!("{} cannot be read", source.display()))?;
+        let file =
+            tokio::fs::File::open(&source).await.with_context(|| format!("{} cannot be read", source.display()))?;
         let bar = progress_bar(file.metadata().await?.len());
         let mut rejects = Rejects::new(self.rejects.clone().unwrap_or_else(|| beside(&self.file)));
         let stop = stop_at_signal();
@@ -106,7 +107,9 @@ impl Products {
             return;
         }
         let would = if self.dry_run { " (dry run: nothing was changed)" } else { "" };
-        println!("{products} products: {created} created, {updated} updated, {unchanged} unchanged, {rejected} refused{would}");
+        println!(
+            "{products} products: {created} created, {updated} updated, {unchanged} unchanged, {rejected} refused{would}"
+        );
         if let Some(path) = rejects {
             println!("{rows} reasons are in {}", path.display());
         }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use pg::migrate::{Back, Step};
-use sqlx::postgres::PgPoolOptions;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 
 use super::ShopArgs;
 use crate::settings::Settings;
@@ -91,7 +91,10 @@ impl Migrate {
 pub async fn owner_pool(settings: &Settings, role: &str) -> anyhow::Result<PgPool> {
     let config = settings.databases.of(role).with_context(|| format!("{role} has no database"))?;
     let url = config.owner_url.as_ref().with_context(|| {
-        format!("databases.{role}.owner_url is not set: the login that migrates (TRADEPOST__DATABASES__{}__OWNER_URL)", role.to_uppercase())
+        format!(
+            "databases.{role}.owner_url is not set: the login that migrates (TRADEPOST__DATABASES__{}__OWNER_URL)",
+            role.to_uppercase()
+        )
     })?;
     let pool = PgPoolOptions::new().max_connections(1).connect(url.expose()).await;
     pool.with_context(|| format!("{role}: the database cannot be reached as its owner"))

@@ -56,7 +56,8 @@ impl Serve {
                 bail!("there is no role `{name}`: {}", Role::ALL.map(Role::as_str).join(", "));
             }
         }
-        let missing: Vec<_> = Role::ALL.map(Role::as_str).into_iter().filter(|r| !self.role.iter().any(|n| n == r)).collect();
+        let missing: Vec<_> =
+            Role::ALL.map(Role::as_str).into_iter().filter(|r| !self.role.iter().any(|n| n == r)).collect();
         if !missing.is_empty() {
             bail!("the roles call each other within one process: add {}", missing.join(","));
         }

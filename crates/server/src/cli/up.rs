@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use kernel::Secret;
 use tokio::net::TcpListener;
 
 use super::ShopArgs;
@@ -87,7 +88,16 @@ impl Up {
         let pids = BTreeMap::from([("tradepost".into(), std::process::id()), ("postgres".into(), postgres.pid())]);
         let base = format!("http://{api}");
         let graphql = format!("{base}/api/v1/graphql");
-        let run = Run { api: base, graphql, metrics: format!("http://{metrics}/metrics"), admin, customer, databases, owners, pids };
+        let run = Run {
+            api: base,
+            graphql,
+            metrics: format!("http://{metrics}/metrics"),
+            admin,
+            customer,
+            databases,
+            owners,
+            pids,
+        };
         folder.write_run(&run)?;
         summary::print(&run, folder);
 
@@ -117,7 +127,9 @@ impl Up {
     async fn listeners(&self, settings: &Settings) -> anyhow::Result<Listeners> {
         let address = settings.gateway.listen.ip();
         let api = match self.port {
-            Some(port) => TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| format!("port {port} is taken"))?,
+            Some(port) => TcpListener::bind(SocketAddr::new(address, port))
+                .await
+                .with_context(|| format!("port {port} is taken"))?,
             None => bind_near(SocketAddr::new(address, settings.gateway.listen.port())).await?,
         };
         let metrics = bind_near(settings.gateway.metrics_listen).await?;
@@ -143,7 +155,7 @@ async fn make_databases(
     secrets: &Secrets,
     postgres: &PostgresServer,
 ) -> anyhow::Result<(BTreeMap<String, String>, BTreeMap<String, String>)> {
-    let superuser = postgres.superuser_url("postgres");
+    let superuser = Secret::from(postgres.superuser_url("postgres"));
     let (mut databases, mut owners) = (BTreeMap::new(), BTreeMap::new());
     for role in DATABASE_ROLES {
         let names = pg::bootstrap::Names::new("tradepost", role);
@@ -164,7 +176,8 @@ async fn make_databases(
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     for schema in SCHEMAS {
         let owner = owner_pool(settings, schema.role).await?;
-        let steps = pg::migrate::up(&owner, schema).await.with_context(|| format!("{}: the migration failed", schema.role))?;
+        let steps =
+            pg::migrate::up(&owner, schema).await.with_context(|| format!("{}: the migration failed", schema.role))?;
         if !steps.is_empty() {
             say(&format!("Migrated {}: {} steps", schema.role, steps.len()));
         }

@@ -1,0 +1,1 @@
+//! No route can be forgotten.
