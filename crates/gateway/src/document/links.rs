@@ -21,7 +21,7 @@ const LINKS: [Link; 8] = [
     Link { from: "create_payment_session", to: &["complete_cart"], parameters: ID },
     Link { from: "complete_cart", to: &["get_order", "list_order_events", "get_admin_order"], parameters: ID },
     Link { from: "create_address", to: &["update_address", "delete_address"], parameters: ID },
-    Link { from: "create_import", to: &["get_import"], parameters: ID },
+    Link { from: "create_product_import", to: &["get_product_import"], parameters: ID },
 ];
 
 /// Adds the links between operations that are both in the document.

@@ -117,9 +117,10 @@ fn tags() -> Value {
     json!([
         {"name": "auth", "description": "Signing up, in and out."},
         {"name": "users", "description": "Accounts, profiles and addresses."},
-        {"name": "catalog", "description": "Products, categories, stock; import and export."},
+        {"name": "products", "description": "The catalog, by GraphQL; import and export of products."},
         {"name": "carts", "description": "From the first line item to a placed order."},
-        {"name": "orders", "description": "Placed orders, and what staff does with them."},
+        {"name": "orders", "description": "A customer's placed orders."},
+        {"name": "admin", "description": "What staff does with orders."},
         {"name": "operations", "description": "The backend itself."},
     ])
 }
