@@ -118,6 +118,7 @@ impl Cart {
 
     /// Puts units of a variant in; a variant that is in already gets more. Gives the line.
     pub fn add(&mut self, line_id: Uuid, variant_id: Uuid, quantity: i64, limits: Limits) -> Result<Uuid, Error> {
+        let quantity = checked_quantity(quantity, limits)?;
         let found = self.lines.iter_mut().find(|line| line.variant_id == variant_id);
         if let Some(line) = found {
             line.quantity = checked_quantity(line.quantity + quantity, limits)?;
@@ -126,7 +127,6 @@ impl Cart {
         if self.lines.len() >= limits.lines {
             return Err(Error::CartFull(limits.lines));
         }
-        let quantity = checked_quantity(quantity, limits)?;
         self.lines.push(CartLine { id: line_id, variant_id, quantity, seen_amount: None });
         Ok(line_id)
     }

@@ -63,10 +63,6 @@ pub fn version() -> Object {
     integer(1, 9_007_199_254_740_991).build()
 }
 
-pub fn basis_points() -> Object {
-    integer(0, 10_000).build()
-}
-
 pub fn days() -> Object {
     integer(0, 365).build()
 }

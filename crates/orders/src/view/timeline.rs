@@ -17,6 +17,7 @@ pub struct OrderEventView {
     #[schema(schema_with = fields::version)]
     pub version: i64,
     /// What happened, such as `order.placed`.
+    #[serde(rename = "type")]
     #[schema(schema_with = fields::event_kind)]
     pub kind: &'static str,
     /// When.

@@ -1,0 +1,11 @@
+//! The orders role on a real database, with products, users and a payment provider that do as the tests say.
+
+mod carts;
+mod checkout;
+mod crashes;
+mod erasure;
+mod fakes;
+mod lists;
+mod schema;
+mod staff;
+mod support;
