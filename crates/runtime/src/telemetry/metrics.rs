@@ -22,7 +22,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn install() -> Result<Self, TelemetryError> {
+    /// Makes this the recorder of the process. Error: there is one already.
+    pub fn install() -> Result<Self, TelemetryError> {
         let recorder = builder().build_recorder();
         let page = recorder.handle();
         ::metrics::set_global_recorder(recorder).map_err(|_| TelemetryError::Started)?;

@@ -35,7 +35,9 @@ impl Generate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let What::Catalog { products, seed, out } = self.what;
         let mut writer: Box<dyn Write> = match &out {
-            Some(path) => Box::new(File::create(path).with_context(|| format!("{} cannot be written", path.display()))?),
+            Some(path) => {
+                Box::new(File::create(path).with_context(|| format!("{} cannot be written", path.display()))?)
+            }
             None => Box::new(std::io::stdout().lock()),
         };
         let mut buffered = BufWriter::with_capacity(1 << 20, &mut writer);

@@ -37,7 +37,7 @@ impl Serve {
             metrics: listen(settings.gateway.metrics_listen).await?,
         };
         let address = listeners.api.local_addr()?;
-        let mut shop = Shop::start(&settings, telemetry.metrics()).await?;
+        let shop = Shop::start(&settings, telemetry.metrics()).await?;
         shop.serve(listeners);
         tracing::info!(%address, "serving");
         let failure = tokio::select! {

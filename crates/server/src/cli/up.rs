@@ -45,6 +45,7 @@ pub struct Up {
 }
 
 impl Up {
+    /// Runs the shop until it is told to end.
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let path = shop.data.clone().unwrap_or_else(|| PathBuf::from(data_folder::DEFAULT));
         let folder = DataFolder::open(&path)?;
@@ -77,7 +78,7 @@ impl Up {
         let telemetry = runtime::telemetry::init(&settings.telemetry)?;
         let listeners = self.listeners(&settings).await?;
         let (api, metrics) = (listeners.api.local_addr()?, listeners.metrics.local_addr()?);
-        let mut shop = Shop::start(&settings, telemetry.metrics()).await?;
+        let shop = Shop::start(&settings, telemetry.metrics()).await?;
         let admin = secrets.login("admin")?;
         let customer = secrets.login("customer")?;
         development::make_logins(&shop.roles.users, &admin, &customer).await?;
@@ -167,10 +168,16 @@ async fn make_databases(
         };
         let urls = pg::bootstrap::ensure(&superuser, &names, &passwords).await;
         let urls = urls.with_context(|| format!("the database of {role} cannot be made"))?;
-        databases.insert(role.to_owned(), urls.app.expose().to_owned());
-        owners.insert(role.to_owned(), urls.owner.expose().to_owned());
+        databases.insert(role.to_owned(), plain(&urls.app));
+        owners.insert(role.to_owned(), plain(&urls.owner));
     }
     Ok((databases, owners))
+}
+
+/// The address without the driver's own parameters, so that other clients take it too.
+fn plain(url: &Secret) -> String {
+    let url = url.expose();
+    url.split_once('?').map_or(url, |(address, _)| address).to_owned()
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<()> {

@@ -29,13 +29,28 @@ A purchase, to paste into a shell as it stands:
     );
 }
 
-/// Shell lines that end in a placed order, captured by staff: curl and sed, nothing else.
+/// Shell lines that end in a placed and paid order: curl and sed, nothing else.
 fn tour(run: &Run) -> String {
+    let Run { api, admin, .. } = run;
+    let credentials = serde_json::json!({ "email": admin.email, "password": admin.password });
     format!(
-        r#"API={api}
-VARIANT=$(curl -s $API/api/v1/graphql -H 'Content-Type: application/json' \
-  -d '{{"query":"{{product(slug:\"enamel-camp-mug\"){{variants{{id}}}}}}"}}' | sed 's/.*"variants":\[{{"id":"\([^"]*\)".*/\1/')
-"#,
-        api = run.api
+        r#"API={api}/api/v1
+JSON='Content-Type: application/json'
+# a mug, its variants and prices
+curl -s $API/graphql -H "$JSON" -d '{{"query":"{{product(slug:\"enamel-camp-mug\"){{name variants{{id name available}}}}}}"}}' | tee mug.json; echo
+VARIANT=$(sed 's/.*"variants":\[{{"id":"\([^"]*\)".*/\1/' mug.json)
+# a cart with two of it, an address, the cheapest way of shipping, payment on invoice
+curl -s $API/carts -H "$JSON" -d '{{"email":"buyer@shop.example","shipping_address":{{"first_name":"First","last_name":"Buyer","line1":"1 Sample Street","city":"Berlin","postal_code":"10115","country":"DE"}},"line_items":[{{"variant_id":"'$VARIANT'","quantity":2}}]}}' | tee cart.json; echo
+CART=$(sed 's/.*"data":{{"id":"\([^"]*\)".*/\1/' cart.json)
+curl -s -X PUT $API/carts/$CART/shipping-option -H "$JSON" -d '{{"option":"standard"}}'; echo
+curl -s $API/carts/$CART/payment-sessions -H "$JSON" -d '{{"provider":"manual"}}'; echo
+# the order: safe to repeat with the same key
+curl -s -X POST $API/carts/$CART/complete -H "Idempotency-Key: complete-$CART" | tee order.json; echo
+ORDER=$(sed 's/.*"data":{{"id":"\([^"]*\)".*/\1/' order.json)
+PAYMENT=$(sed 's/.*"payments":\[{{"id":"\([^"]*\)".*/\1/' order.json)
+# staff take the money
+TOKEN=$(curl -s $API/auth/login -H "$JSON" -d '{credentials}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+curl -s -X POST $API/admin/orders/$ORDER/payments/$PAYMENT/capture -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{}}'; echo
+"#
     )
 }
