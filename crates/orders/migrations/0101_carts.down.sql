@@ -2,6 +2,9 @@
 -- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- The way back drops what the way here made.
 -- squawk-ignore-file ban-drop-table
+-- squawk-ignore ban-drop-table
 DROP TABLE payment_sessions;
+-- squawk-ignore ban-drop-table
 DROP TABLE carts;
+-- squawk-ignore ban-drop-table
 DROP TABLE data_keys;

@@ -2,4 +2,5 @@
 -- squawk-ignore-file require-lock-timeout, require-statement-timeout
 -- The way back drops what the way here made.
 -- squawk-ignore-file ban-drop-table
+-- squawk-ignore ban-drop-table
 DROP TABLE checkouts;

@@ -10,9 +10,9 @@ use crate::process::{checkout, settle};
 use crate::{Orders, ops};
 
 /// How often abandoned carts are removed.
-const EXPIRE_CARTS: Duration = Duration::from_secs(10 * 60);
+const EXPIRE_CARTS: Duration = Duration::from_mins(10);
 /// How often old answers to idempotent requests are deleted.
-const PURGE_GROUND: Duration = Duration::from_secs(60 * 60);
+const PURGE_GROUND: Duration = Duration::from_hours(1);
 
 /// Starts the role's periodic work.
 pub fn jobs(orders: &Arc<Orders>, tasks: &Tasks) {

@@ -34,15 +34,15 @@ mod store;
 mod vault;
 pub mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use contracts::products::ProductsClient;
 use contracts::users::UsersClient;
 use crypto::Keyring;
-use kernel::{Clock, Failure};
+use kernel::Clock;
 use messaging::Idempotency;
 use pg::{Db, Grant, Schema};
-use runtime::cache::{Cache, CacheConfig};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -81,7 +81,7 @@ pub const SCHEMA: Schema = Schema {
 };
 
 /// How long rates may be out of date.
-const RATES_CACHE: CacheConfig = CacheConfig { max_bytes: 4 * 1024 * 1024, ttl_seconds: 60 };
+const RATES_KEPT: Duration = Duration::from_mins(1);
 
 /// The role with what it works with.
 pub struct Orders {
@@ -93,7 +93,7 @@ pub struct Orders {
     providers: Providers,
     idempotency: Idempotency,
     settings: Settings,
-    rates: Cache<Arc<Rates>>,
+    rates: Mutex<Option<(Instant, Arc<Rates>)>>,
     /// Who holds leases here: another for every start of a process.
     instance: Uuid,
     /// Checkouts that go on when their caller has left.
@@ -119,7 +119,7 @@ impl Orders {
             users,
             providers,
             settings: config.settings()?,
-            rates: Cache::new("orders_rates", &RATES_CACHE, |rates| 64 * (rates.tax.len() + rates.shipping.len())),
+            rates: Mutex::new(None),
             instance: kernel::id::new_capability(),
             running: TaskTracker::new(),
             db,
@@ -132,11 +132,16 @@ impl Orders {
         self.running.wait().await;
     }
 
+    /// Tax and shipping rates, read again when those at hand are a minute old.
     async fn rates(&self) -> Result<Arc<Rates>, Error> {
-        let load = async {
-            let mut conn = self.db.primary().acquire().await.map_err(|error| pg::failure(&error))?;
-            store::rates::load(&mut conn).await.map(Arc::new).map_err(Failure::from)
-        };
-        Ok(self.rates.get_with("all", load).await?)
+        let kept = self.rates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((read_at, rates)) = kept
+            && read_at.elapsed() < RATES_KEPT
+        {
+            return Ok(rates);
+        }
+        let rates = Arc::new(store::rates::load(&mut *self.db.primary().acquire().await?).await?);
+        *self.rates.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&rates)));
+        Ok(rates)
     }
 }

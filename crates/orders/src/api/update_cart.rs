@@ -19,6 +19,7 @@ use crate::{Orders, ops};
 /// New values; what is left out stays, `null` takes away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "the outer says whether the field is given, the inner whether it is null")]
 pub struct UpdateCartRequest {
     /// Where mail about the order goes.
     #[serde(default, deserialize_with = "present")]

@@ -181,7 +181,7 @@ fn delivery_blockers(cart: &Cart, served: bool, shipping_chosen: bool) -> Vec<Bl
     }
     match cart.contact.country() {
         None => {
-            found.push(Blocker::new("SHIPPING_ADDRESS_MISSING", "shipping_address", "A shipping address is needed"))
+            found.push(Blocker::new("SHIPPING_ADDRESS_MISSING", "shipping_address", "A shipping address is needed"));
         }
         Some(country) if !served => {
             let message = format!("Nothing is shipped to {country} in {}", cart.currency);

@@ -363,7 +363,7 @@ impl Order {
                 });
             }
             OrderEvent::Refunded(refunded) => {
-                self.refund_to(refunded.refund_id, RefundStep::Succeeded, at).map(drop)?
+                self.refund_to(refunded.refund_id, RefundStep::Succeeded, at).map(drop)?;
             }
             OrderEvent::RefundFailed(failed) => {
                 let refund = self.refund_to(failed.refund_id, RefundStep::Failed, at)?;

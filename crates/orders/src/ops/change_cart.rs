@@ -87,10 +87,8 @@ pub(super) async fn read(orders: &Orders, context: &Context, cart_id: Uuid) -> R
 /// Prices a cart at today's prices and rates.
 pub(super) async fn price(orders: &Orders, context: &Context, cart: &Cart) -> Result<Offer, Error> {
     let variants = cart.variants();
-    let quotes = match variants.is_empty() {
-        true => Vec::new(),
-        false => orders.products.quote(context, cart.currency, variants).await?,
-    };
+    let quotes =
+        if variants.is_empty() { Vec::new() } else { orders.products.quote(context, cart.currency, variants).await? };
     Ok(offer::offer(cart, quotes, &*orders.rates().await?, orders.settings.prices_include_tax))
 }
 

@@ -12,6 +12,7 @@ use super::change_cart::{self, Change, ReadCart, change_cart};
 use super::get_order;
 use crate::Orders;
 use crate::domain::cart::Cart;
+use crate::domain::contact::Contact;
 use crate::domain::offer::Offer;
 use crate::domain::order::{Order, OrderState};
 use crate::domain::order_event::{CreatedLine, OrderCreated};
@@ -62,9 +63,7 @@ pub async fn complete_cart(orders: &Arc<Orders>, context: &Context, command: Com
             None => match begin(orders, context, &command, seen_version, read).await? {
                 Begun::Lost => continue,
                 Begun::Repeated(order_id) => order_id,
-                Begun::Started(checkout, order) => {
-                    return follow(orders, context, checkout, order).await;
-                }
+                Begun::Started(started) => return follow(orders, context, *started).await,
             },
         };
         return outcome(orders, context, started).await;
@@ -78,7 +77,7 @@ enum Begun {
     /// A request with the same key started this.
     Repeated(Uuid),
     /// This request did.
-    Started(Checkout, Order),
+    Started(Box<(Checkout, Order, Contact)>),
 }
 
 /// The first transaction: the order, its run, the cart closed, the key.
@@ -98,16 +97,6 @@ async fn begin(
     let order_id = kernel::id::new_id();
     let contact = orders.vault.key(cart.subject, &key)?.seal_order(order_id, &cart.contact)?;
     let mut created = freeze(orders, &cart, offer, contact)?;
-    let mut first = match orders.idempotency.begin::<Started>(context, OPERATION, command).await? {
-        Once::Replay(Started { order_id }) => return Ok(Begun::Repeated(order_id)),
-        Once::First(first) => first,
-    };
-    let Some(begun) = store::carts::begin_checkout(first.conn(), &cart, order_id).await? else {
-        first.abandon().await?;
-        return Ok(Begun::Lost);
-    };
-    created.number = begun.number;
-    let order = store::orders::create(first.conn(), order_id, created, begun.at).await?;
     let session = cart.payment_session.ok_or_else(|| Error::Stored("a cart without blockers or payment".into()))?;
     let checkout = Checkout {
         order_id,
@@ -120,9 +109,20 @@ async fn begin(
         void_payment: false,
         expires_at: orders.clock.now() + orders.settings.reservation,
     };
-    store::checkouts::insert(first.conn(), &checkout, orders.instance, orders.settings.lease).await?;
+    let mut first = match orders.idempotency.begin::<Started>(context, OPERATION, command).await? {
+        Once::Replay(Started { order_id }) => return Ok(Begun::Repeated(order_id)),
+        Once::First(first) => first,
+    };
+    let lease = orders.settings.lease;
+    let begun = store::checkouts::begin(first.conn(), &checkout, cart.version, orders.instance, lease).await?;
+    let Some(begun) = begun else {
+        first.abandon().await?;
+        return Ok(Begun::Lost);
+    };
+    created.number = begun.number;
+    let order = store::orders::create(first.conn(), order_id, created, begun.at).await?;
     first.finish(&Started { order_id }).await?;
-    Ok(Begun::Started(checkout, order))
+    Ok(Begun::Started(Box::new((checkout, order, cart.contact))))
 }
 
 /// The order as it is bought, at the prices of the offer.
@@ -191,11 +191,15 @@ async fn claim(orders: &Orders, context: &Context, command: &CompleteCart) -> Re
 }
 
 /// Waits for the run that this request started.
-async fn follow(orders: &Arc<Orders>, context: &Context, checkout: Checkout, order: Order) -> Result<OrderView, Error> {
+async fn follow(
+    orders: &Arc<Orders>,
+    context: &Context,
+    (checkout, order, contact): (Checkout, Order, Contact),
+) -> Result<OrderView, Error> {
     let run = checkout::start(orders, context, checkout, order);
     let ended = tokio::time::timeout(context.remaining().saturating_sub(TO_ANSWER), run).await;
     match ended {
-        Ok(Ok(Ok(Outcome::Placed(order)))) => get_order::show(orders, &order).await,
+        Ok(Ok(Ok(Outcome::Placed(order)))) => Ok(OrderView::new(&order, contact)),
         Ok(Ok(Ok(Outcome::Blocked(blockers)))) => Err(Error::Blocked(blockers)),
         // It is logged, and resumed.
         Ok(_) | Err(_) => Err(Error::CheckoutInProgress),

@@ -43,7 +43,7 @@ use crate::store::checkouts::{Checkout, CheckoutState};
 /// The code of products for a reservation that is committed, released or expired.
 const RESERVATION_ENDED: &str = "RESERVATION_ENDED";
 /// How long one run may work before it leaves the rest to a later one.
-const BUDGET: Duration = Duration::from_secs(60);
+const BUDGET: Duration = Duration::from_mins(1);
 /// Runs that one look for abandoned ones takes over.
 const BATCH: i64 = 16;
 

@@ -1,6 +1,6 @@
 //! Carts: read and written whole.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -117,34 +117,6 @@ pub async fn update(
         cart.updated_at
     );
     Ok(done.execute(conn).await?.rows_affected() == 1)
-}
-
-/// What the start of a checkout gets.
-pub struct Begun {
-    /// The order's number.
-    pub number: i64,
-    /// The transaction's time: that of the events in it.
-    pub at: DateTime<Utc>,
-}
-
-/// Closes a cart for a checkout. None when it has another version by now or isn't open.
-pub async fn begin_checkout(
-    conn: &mut PgConnection,
-    cart: &Cart,
-    order_id: Uuid,
-) -> Result<Option<Begun>, sqlx::Error> {
-    sqlx::query_as!(
-        Begun,
-        r#"UPDATE carts
-           SET state = 'completing', order_id = $3, version = version + 1, updated_at = now()
-           WHERE id = $1 AND version = $2 AND state = 'open'
-           RETURNING nextval('order_numbers') AS "number!", now() AS "at!""#,
-        cart.id,
-        cart.version,
-        order_id
-    )
-    .fetch_optional(conn)
-    .await
 }
 
 /// Opens a cart again after its checkout failed. A payment that was voided is no payment any more.

@@ -79,27 +79,46 @@ impl Row {
     }
 }
 
-/// Adds a run with its first lease.
-pub async fn insert(
+/// What the start of a checkout gets.
+pub struct Begun {
+    /// The order's number.
+    pub number: i64,
+    /// The transaction's time: that of the events in it.
+    pub at: DateTime<Utc>,
+}
+
+/// Closes a cart for a run, and adds the run with its first lease: one statement. None when the cart has another version
+/// by now or isn't open. The order must follow in the same transaction.
+pub async fn begin(
     conn: &mut PgConnection,
     checkout: &Checkout,
+    cart_version: i64,
     owner: Uuid,
     lease: TimeDelta,
-) -> Result<(), sqlx::Error> {
-    let done = sqlx::query!(
-        "INSERT INTO checkouts
-             (order_id, cart_id, state, payment_session_id, provider, provider_ref, expires_at, lease_owner, lease_until)
-         VALUES ($1, $2, 'running', $3, $4, $5, $6, $7, now() + make_interval(secs => $8::float8))",
+) -> Result<Option<Begun>, sqlx::Error> {
+    sqlx::query_as!(
+        Begun,
+        r#"WITH cart AS (
+               UPDATE carts SET state = 'completing', order_id = $1, version = version + 1, updated_at = now()
+               WHERE id = $2 AND version = $3 AND state = 'open'
+               RETURNING id
+           )
+           INSERT INTO checkouts
+               (order_id, cart_id, state, payment_session_id, provider, provider_ref, expires_at, lease_owner, lease_until)
+           SELECT $1, id, 'running', $4, $5, $6, $7, $8, now() + make_interval(secs => $9::float8) FROM cart
+           RETURNING nextval('order_numbers') AS "number!", now() AS "at!""#,
         checkout.order_id,
         checkout.cart_id,
+        cart_version,
         checkout.payment_session_id,
         checkout.provider,
         checkout.provider_ref,
         checkout.expires_at,
         owner,
         lease.as_seconds_f64()
-    );
-    done.execute(conn).await.map(drop)
+    )
+    .fetch_optional(conn)
+    .await
 }
 
 /// A run by its order.

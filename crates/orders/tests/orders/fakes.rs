@@ -49,7 +49,9 @@ impl FakeProducts {
             (*state == ReservationState::Reserved).then_some(*id)
         };
         let ids: Vec<Uuid> = stock.reservations.iter().filter_map(reserved).collect();
-        ids.into_iter().for_each(|id| stock.release(id));
+        for id in ids {
+            stock.release(id);
+        }
     }
 
     /// Fails a call whose answer is to be lost, once.
