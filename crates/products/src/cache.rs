@@ -179,7 +179,8 @@ impl Answers {
 
     /// The answer to `request`, if it is there and good.
     pub async fn get(&self, request: &Bytes, changes: &Changes) -> Option<Arc<Answer>> {
-        let answer = self.entries.get(request).await.filter(|answer| changes.unchanged(&answer.sources, answer.stamp))?;
+        let answer =
+            self.entries.get(request).await.filter(|answer| changes.unchanged(&answer.sources, answer.stamp))?;
         self.hits.increment(1);
         Some(answer)
     }

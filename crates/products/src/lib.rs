@@ -36,9 +36,9 @@ use kernel::{Clock, Currency};
 use messaging::Idempotency;
 use pg::{Db, Grant, Schema};
 
-pub use config::{Config, GraphqlConfig};
 pub use api::graphql::sdl;
 pub use api::routes;
+pub use config::{Config, GraphqlConfig};
 pub use error::Error;
 
 use cache::{Answers, Changes, Kept, Tag};
@@ -78,6 +78,7 @@ pub struct Products {
     changes: Changes,
     categories: Kept<CategoryTree>,
     answers: Answers,
+    turns: ops::Turns,
     graphql: GraphqlConfig,
     schema: api::graphql::Schema,
 }
@@ -93,6 +94,7 @@ impl Products {
             changes: Changes::default(),
             categories: Kept::new(Tag::Categories),
             answers: Answers::new(&config.cache),
+            turns: ops::Turns::default(),
             schema: api::graphql::schema(&config.graphql),
             graphql: config.graphql.clone(),
         }

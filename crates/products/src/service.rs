@@ -17,12 +17,7 @@ fn bounded(count: usize) -> Result<(), Failure> {
 
 #[async_trait]
 impl Contract for Products {
-    async fn quote(
-        &self,
-        _: &Context,
-        currency: Currency,
-        variants: Vec<Uuid>,
-    ) -> Result<Vec<VariantQuote>, Failure> {
+    async fn quote(&self, _: &Context, currency: Currency, variants: Vec<Uuid>) -> Result<Vec<VariantQuote>, Failure> {
         bounded(variants.len())?;
         Ok(self.quote_variants(currency, &variants).await?)
     }
@@ -39,11 +34,7 @@ impl Contract for Products {
         Ok(self.release_stock(order_id).await?)
     }
 
-    async fn reservations(
-        &self,
-        _: &Context,
-        orders: Vec<Uuid>,
-    ) -> Result<Vec<(Uuid, ReservationState)>, Failure> {
+    async fn reservations(&self, _: &Context, orders: Vec<Uuid>) -> Result<Vec<(Uuid, ReservationState)>, Failure> {
         bounded(orders.len())?;
         let mut conn = self.db.primary().acquire().await.map_err(|error| pg::failure(&error))?;
         store::reservations::states(&mut conn, &orders).await.map_err(|error| pg::failure(&error))

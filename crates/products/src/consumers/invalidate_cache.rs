@@ -12,13 +12,8 @@ use crate::cache::Tag;
 use crate::{Products, ops};
 
 /// The events that change what is kept.
-const KINDS: &[&str] = &[
-    ProductCreated::KIND,
-    ProductUpdated::KIND,
-    ProductDeleted::KIND,
-    InventoryChanged::KIND,
-    CategoryChanged::KIND,
-];
+const KINDS: &[&str] =
+    &[ProductCreated::KIND, ProductUpdated::KIND, ProductDeleted::KIND, InventoryChanged::KIND, CategoryChanged::KIND];
 
 /// Listens to the role's own events, in every process.
 pub fn subscribe(products: &Arc<Products>, transport: &dyn Transport) {

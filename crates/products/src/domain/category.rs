@@ -64,10 +64,11 @@ impl CategoryTree {
 
     /// The way down to `id`, from the top, with itself.
     pub fn path(&self, id: Uuid) -> Vec<&Category> {
-        let mut path: Vec<_> = std::iter::successors(self.get(id), |category| category.parent_id.and_then(|p| self.get(p)))
-            // A loop cannot be written; this keeps a damaged table from hanging the shop.
-            .take(MAX_DEPTH + 1)
-            .collect();
+        let mut path: Vec<_> =
+            std::iter::successors(self.get(id), |category| category.parent_id.and_then(|p| self.get(p)))
+                // A loop cannot be written; this keeps a damaged table from hanging the shop.
+                .take(MAX_DEPTH + 1)
+                .collect();
         path.reverse();
         path
     }
@@ -77,7 +78,9 @@ impl CategoryTree {
         let mut found = vec![id];
         let mut next = 0;
         while let Some(&parent) = found.get(next) {
-            found.extend(self.children(Some(parent)).map(|child| child.id).filter(|id| !found.contains(id)).collect::<Vec<_>>());
+            found.extend(
+                self.children(Some(parent)).map(|child| child.id).filter(|id| !found.contains(id)).collect::<Vec<_>>(),
+            );
             next += 1;
         }
         found
@@ -109,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_tree_knows_what_is_above_and_below() {
-        let tree = CategoryTree::new(vec![category(1, None), category(2, Some(1)), category(3, Some(2)), category(4, None)]);
+        let tree =
+            CategoryTree::new(vec![category(1, None), category(2, Some(1)), category(3, Some(2)), category(4, None)]);
         let id = Uuid::from_u128;
         assert_eq!(tree.subtree(id(1)), [id(1), id(2), id(3)]);
         assert_eq!(tree.subtree(id(4)), [id(4)]);

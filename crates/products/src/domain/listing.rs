@@ -1,7 +1,7 @@
 //! A list of products: what is in it, in which order, and where a page of it starts.
 
 use chrono::{DateTime, Utc};
-use kernel::{Cursor, Failure};
+use kernel::{Cursor, ErrorKind, Failure};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ impl After {
         match sort {
             Sort::PriceAsc => Self::Price(filter.price_min.unwrap_or_default(), Uuid::nil()),
             Sort::PriceDesc => Self::Price(filter.price_max.unwrap_or_else(max_listing_price), Uuid::max()),
-            Sort::Newest => Self::Created(DateTime::<Utc>::MAX_UTC.min(far_future()), Uuid::max()),
+            Sort::Newest => Self::Created(far_future(), Uuid::max()),
             Sort::Name => Self::Name(String::new(), Uuid::nil()),
             Sort::Relevance => Self::Rank(f32::MAX, Uuid::max()),
         }
@@ -91,19 +91,31 @@ impl After {
     /// Reads a cursor. Failure: 400 `INVALID_CURSOR`.
     pub fn decode(sort: Sort, text: &str) -> Result<Self, Failure> {
         let list = sort.list();
-        match sort {
-            Sort::PriceAsc | Sort::PriceDesc => Cursor::decode(list, text).map(|(price, id)| Self::Price(price, id)),
-            Sort::Newest => Cursor::decode(list, text).map(|(at, id)| Self::Created(at, id)),
-            Sort::Name => Cursor::decode(list, text).map(|(name, id)| Self::Name(name, id)),
-            Sort::Relevance => Cursor::decode(list, text).map(|(bits, id)| Self::Rank(f32::from_bits(bits), id)),
+        let after = match sort {
+            Sort::PriceAsc | Sort::PriceDesc => Cursor::decode(list, text).map(|(price, id)| Self::Price(price, id))?,
+            Sort::Newest => Cursor::decode(list, text).map(|(at, id)| Self::Created(at, id))?,
+            Sort::Name => Cursor::decode(list, text).map(|(name, id)| Self::Name(name, id))?,
+            Sort::Relevance => Cursor::decode(list, text).map(|(bits, id)| Self::Rank(f32::from_bits(bits), id))?,
+        };
+        // The checksum stops mistakes, not forgers: what no product has must not reach the database.
+        let possible = match &after {
+            Self::Created(at, _) => (DateTime::UNIX_EPOCH..=far_future()).contains(at),
+            Self::Name(name, _) => !name.contains('\0'),
+            Self::Price(..) | Self::Rank(..) => true,
+        };
+        if possible {
+            return Ok(after);
         }
+        Err(Failure::new(ErrorKind::Malformed, "INVALID_CURSOR", "The cursor is not one that this list gave out"))
     }
 
     /// The cursor of a listed product.
     pub fn cursor(sort: Sort, listed: &Listed) -> Cursor {
         let Listed { product, rank } = listed;
         match sort {
-            Sort::PriceAsc | Sort::PriceDesc => Cursor::encode(sort.list(), &(product.price.unwrap_or_default(), product.id)),
+            Sort::PriceAsc | Sort::PriceDesc => {
+                Cursor::encode(sort.list(), &(product.price.unwrap_or_default(), product.id))
+            }
             Sort::Newest => Cursor::encode(sort.list(), &(product.created_at, product.id)),
             Sort::Name => Cursor::encode(sort.list(), &(&product.name, product.id)),
             Sort::Relevance => Cursor::encode(sort.list(), &(rank.to_bits(), product.id)),

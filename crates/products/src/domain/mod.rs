@@ -41,9 +41,11 @@ mod tests {
 
     #[test]
     fn a_name_suggests_a_slug_that_is_valid() {
-        for (name, expected) in
-            [("Oak Bread Board", "oak-bread-board"), ("  Chef's Knife 20 cm! ", "chef-s-knife-20-cm"), ("Größe", "größe")]
-        {
+        for (name, expected) in [
+            ("Oak Bread Board", "oak-bread-board"),
+            ("  Chef's Knife 20 cm! ", "chef-s-knife-20-cm"),
+            ("Größe", "größe"),
+        ] {
             assert_eq!(slug_of(name), expected);
             assert_eq!(slug("slug", expected), Ok(expected.to_owned()));
         }

@@ -81,7 +81,12 @@ pub fn words(checks: &mut Checks, field: &str, texts: &[String], most: usize) ->
 pub fn image_url(checks: &mut Checks, field: &str, text: &str) -> String {
     let url = checks.take(clean(field, text, 1, 2000)).unwrap_or_default();
     let known = ["https://", "http://", "/"].iter().any(|start| url.starts_with(start));
-    checks.require(known && !url.contains(char::is_whitespace), field, "INVALID_URL", "a picture has an http(s) address");
+    checks.require(
+        known && !url.contains(char::is_whitespace),
+        field,
+        "INVALID_URL",
+        "a picture has an http(s) address",
+    );
     url
 }
 

@@ -83,7 +83,12 @@ impl NewVariant {
         for (index, price) in self.prices.iter().take(MAX_PRICES).enumerate() {
             let field = format!("{prices}[{index}].");
             let currency = price.check(checks, &field, shop);
-            checks.require(!currencies.contains(&currency), &format!("{field}currency"), "DUPLICATE", "one price a currency");
+            checks.require(
+                !currencies.contains(&currency),
+                &format!("{field}currency"),
+                "DUPLICATE",
+                "one price a currency",
+            );
             currencies.push(currency);
         }
         Self {

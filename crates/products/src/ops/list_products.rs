@@ -107,7 +107,12 @@ impl Products {
 impl ListProducts {
     fn checked_sort(&self) -> Result<Sort, Error> {
         let mut checks = Checks::new();
-        checks.require((1..=MAX_PAGE).contains(&self.first), "first", "OUT_OF_RANGE", format!("first takes 1 to {MAX_PAGE}"));
+        checks.require(
+            (1..=MAX_PAGE).contains(&self.first),
+            "first",
+            "OUT_OF_RANGE",
+            format!("first takes 1 to {MAX_PAGE}"),
+        );
         for (field, amount) in [("filter.priceMin", self.price_min), ("filter.priceMax", self.price_max)] {
             checks.require(amount.is_none_or(|amount| amount >= 0), field, "OUT_OF_RANGE", "a price is not negative");
         }

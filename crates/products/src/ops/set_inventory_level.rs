@@ -37,11 +37,7 @@ pub struct LevelSet {
 
 impl Products {
     /// Sets a level. Refused when orders hold more than would be there.
-    pub async fn set_inventory_level(
-        &self,
-        context: &Context,
-        command: SetInventoryLevel,
-    ) -> Result<LevelSet, Error> {
+    pub async fn set_inventory_level(&self, context: &Context, command: SetInventoryLevel) -> Result<LevelSet, Error> {
         require_write(context)?;
         let mut checks = Checks::new();
         let fits = (0..=MAX_ON_HAND).contains(&command.on_hand);

@@ -38,11 +38,7 @@ impl SetVariantPrice {
 
 impl Products {
     /// Sets a price and gives the variant's id and its product's.
-    pub async fn set_variant_price(
-        &self,
-        context: &Context,
-        command: SetVariantPrice,
-    ) -> Result<(Uuid, Uuid), Error> {
+    pub async fn set_variant_price(&self, context: &Context, command: SetVariantPrice) -> Result<(Uuid, Uuid), Error> {
         require_write(context)?;
         // Checked: there is one.
         let Some(currency) = command.checked(self.currency)? else { return Err(Error::VariantNotFound) };

@@ -27,11 +27,7 @@ pub async fn locations(conn: &mut PgConnection) -> Result<Vec<Location>, sqlx::E
 }
 
 /// A variant's level at a location.
-pub async fn find(
-    conn: &mut PgConnection,
-    variant_id: Uuid,
-    location_id: Uuid,
-) -> Result<Option<Level>, sqlx::Error> {
+pub async fn find(conn: &mut PgConnection, variant_id: Uuid, location_id: Uuid) -> Result<Option<Level>, sqlx::Error> {
     sqlx::query_as!(
         Level,
         r#"SELECT id, variant_id, location_id, on_hand, reserved, version
@@ -53,11 +49,16 @@ pub async fn set(
     kind: MovementKind,
 ) -> Result<LevelChange, sqlx::Error> {
     let row = sqlx::query!(
-        r#"WITH level AS (
-               INSERT INTO inventory_levels (variant_id, location_id, on_hand) VALUES ($1, $2, $3)
-               ON CONFLICT (variant_id, location_id) DO UPDATE
-               SET on_hand = inventory_levels.on_hand + $3, version = inventory_levels.version + 1, updated_at = now()
+        r#"WITH known AS (
+               UPDATE inventory_levels SET on_hand = on_hand + $3, version = version + 1, updated_at = now()
+               WHERE variant_id = $1 AND location_id = $2
                RETURNING id, on_hand, reserved, version
+           ), added AS (
+               INSERT INTO inventory_levels (variant_id, location_id, on_hand)
+               SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM known)
+               RETURNING id, on_hand, reserved, version
+           ), level AS (
+               SELECT * FROM known UNION ALL SELECT * FROM added
            ), moved AS (
                INSERT INTO stock_movements (level_id, kind, on_hand_delta, reserved_delta)
                SELECT id, $4, $3, 0 FROM level
@@ -65,7 +66,8 @@ pub async fn set(
                UPDATE products SET inventory_count = inventory_count + $3
                FROM variants v WHERE v.id = $1 AND v.deleted_at IS NULL AND products.id = v.product_id
            )
-           SELECT level.id, level.on_hand, level.reserved, level.version, v.product_id
+           SELECT level.id AS "id!", level.on_hand AS "on_hand!", level.reserved AS "reserved!", level.version AS "version!",
+                  v.product_id
            FROM level, variants v WHERE v.id = $1"#,
         variant_id,
         location_id,

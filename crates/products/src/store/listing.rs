@@ -43,7 +43,8 @@ struct Row {
 
 impl From<Row> for Listed {
     fn from(row: Row) -> Self {
-        let Row { id, slug, name, description, price, category_id, inventory_count, is_active, tags, options, .. } = row;
+        let Row { id, slug, name, description, price, category_id, inventory_count, is_active, tags, options, .. } =
+            row;
         let Row { version, created_at, updated_at, rank, .. } = row;
         let product = Product {
             id,

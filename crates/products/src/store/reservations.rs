@@ -249,10 +249,7 @@ pub async fn expired(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) ->
 }
 
 /// Where the reservations of these orders stand.
-pub async fn states(
-    conn: &mut PgConnection,
-    orders: &[Uuid],
-) -> Result<Vec<(Uuid, ReservationState)>, sqlx::Error> {
+pub async fn states(conn: &mut PgConnection, orders: &[Uuid]) -> Result<Vec<(Uuid, ReservationState)>, sqlx::Error> {
     let rows = sqlx::query!("SELECT order_id, state FROM reservations WHERE order_id = ANY($1)", orders)
         .fetch_all(conn)
         .await?;

@@ -140,11 +140,7 @@ pub struct Offer {
 }
 
 /// Variants that are for sale, with their price in `currency`.
-pub async fn offers(
-    conn: &mut PgConnection,
-    variants: &[Uuid],
-    currency: Currency,
-) -> Result<Vec<Offer>, sqlx::Error> {
+pub async fn offers(conn: &mut PgConnection, variants: &[Uuid], currency: Currency) -> Result<Vec<Offer>, sqlx::Error> {
     sqlx::query_as!(
         Offer,
         r#"SELECT v.id AS variant_id, v.product_id, v.sku, p.slug AS product_slug, p.name AS product_name,

@@ -69,7 +69,10 @@ impl Category {
     #[graphql(complexity = "3 * child_complexity")]
     async fn ancestors(&self) -> Vec<Category> {
         let path = self.tree.path(self.category.id);
-        path.into_iter().filter(|above| above.id != self.category.id).map(|above| Self::new(&self.tree, above)).collect()
+        path.into_iter()
+            .filter(|above| above.id != self.category.id)
+            .map(|above| Self::new(&self.tree, above))
+            .collect()
     }
 
     /// The categories directly below it.

@@ -46,8 +46,5 @@ pub(super) fn with_code(error: &mut ServerError) {
 
 /// Whether a refusal is an answer to the caller, which belongs into the payload, rather than an error.
 pub(super) fn is_refusal(failure: &Failure) -> bool {
-    matches!(
-        failure.kind,
-        ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Precondition
-    )
+    matches!(failure.kind, ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Precondition)
 }

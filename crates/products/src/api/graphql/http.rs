@@ -174,7 +174,8 @@ impl Prepared {
     fn new(request: GraphqlRequest, products: &Products, context: &Context, is_get: bool) -> Result<Self, Failure> {
         let invalid = |message: String| Failure::new(ErrorKind::Malformed, "GRAPHQL_INVALID", message);
         limits::check_text(&request.query, &products.graphql)?;
-        let document = async_graphql::parser::parse_query(&request.query).map_err(|error| invalid(error.to_string()))?;
+        let document =
+            async_graphql::parser::parse_query(&request.query).map_err(|error| invalid(error.to_string()))?;
         limits::check_document(&document, &products.graphql)?;
         let operation = match (&document.operations, &request.operation_name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
@@ -183,7 +184,19 @@ impl Prepared {
             (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations.values().next(),
             (DocumentOperations::Multiple(_), None) => None,
         };
-        let operation = operation.ok_or_else(|| invalid("operationName takes the name of an operation of the document".into()))?;
+        let operation =
+            operation.ok_or_else(|| invalid("operationName takes the name of an operation of the document".into()))?;
+        for definition in operation.node.variable_definitions.iter().map(|definition| &definition.node) {
+            let name = definition.name.node.as_str();
+            let given = request
+                .variables
+                .as_ref()
+                .and_then(|variables| variables.get(name))
+                .is_some_and(|value| !value.is_null());
+            if !given && !definition.var_type.node.nullable && definition.default_value.is_none() {
+                return Err(invalid(format!("Variable ${name} takes a value")));
+            }
+        }
         let operation = operation.node.ty;
         if operation == OperationType::Mutation {
             if is_get {
@@ -233,10 +246,17 @@ fn json(value: &impl Serialize) -> Bytes {
 /// Reads the query string.
 fn parse_query_string(key: &Bytes) -> Result<GraphqlRequest, Failure> {
     let text = std::str::from_utf8(key).unwrap_or_default().trim_start_matches('?');
-    let uri = format!("/?{text}").parse().map_err(|_| Failure::new(ErrorKind::Malformed, "INVALID_QUERY", "Not a query string"))?;
+    let uri = format!("/?{text}")
+        .parse()
+        .map_err(|_| Failure::new(ErrorKind::Malformed, "INVALID_QUERY", "Not a query string"))?;
     let parsed = axum::extract::Query::<QueryParameters>::try_from_uri(&uri);
-    let axum::extract::Query(parameters) = parsed
-        .map_err(|error| Failure::new(ErrorKind::Malformed, "INVALID_QUERY", format!("The query string does not fit: {}", error.body_text())))?;
+    let axum::extract::Query(parameters) = parsed.map_err(|error| {
+        Failure::new(
+            ErrorKind::Malformed,
+            "INVALID_QUERY",
+            format!("The query string does not fit: {}", error.body_text()),
+        )
+    })?;
     let object = |text: Option<String>| {
         text.map_or(Ok(None), |text| parse_json::<Option<serde_json::Map<_, _>>>(text.as_bytes())).map_err(malformed)
     };
@@ -303,7 +323,8 @@ fn send_kept(answer: &Answer, media: Media, is_get: bool, headers: &HeaderMap) -
 
 /// Refuses a request that was not run.
 fn refuse(failure: &Failure, media: Media) -> Response {
-    let is_graphql = matches!(failure.code.as_ref(), "GRAPHQL_INVALID" | "QUERY_TOO_LARGE" | "QUERY_TOO_DEEP" | "QUERY_TOO_COSTLY");
+    let is_graphql =
+        matches!(failure.code.as_ref(), "GRAPHQL_INVALID" | "QUERY_TOO_LARGE" | "QUERY_TOO_DEEP" | "QUERY_TOO_COSTLY");
     if media == Media::Json && !is_graphql {
         return ApiError(failure.clone()).into_response();
     }

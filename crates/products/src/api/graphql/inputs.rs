@@ -182,7 +182,8 @@ fn images(images: Vec<ImageInput>) -> Vec<ops::NewImage> {
 impl From<ProductCreateInput> for ops::CreateProduct {
     fn from(input: ProductCreateInput) -> Self {
         let ProductCreateInput { slug, name, description, category_id, is_active, tags, options, .. } = input;
-        let (images, variants) = (images(input.images), input.variants.into_iter().map(ops::NewVariant::from).collect());
+        let (images, variants) =
+            (images(input.images), input.variants.into_iter().map(ops::NewVariant::from).collect());
         Self { slug, name, description, category_id, is_active, tags, options, images, variants }
     }
 }
@@ -219,7 +220,18 @@ impl ProductUpdateInput {
     pub(super) fn command(self, id: Uuid, expected_version: Option<i64>) -> ops::UpdateProduct {
         let ProductUpdateInput { slug, name, description, category_id, is_active, tags, options, .. } = self;
         let (category_id, images) = (given(category_id), self.images.map(images));
-        ops::UpdateProduct { id, expected_version, slug, name, description, category_id, is_active, tags, options, images }
+        ops::UpdateProduct {
+            id,
+            expected_version,
+            slug,
+            name,
+            description,
+            category_id,
+            is_active,
+            tags,
+            options,
+            images,
+        }
     }
 }
 

@@ -190,7 +190,10 @@ mod tests {
 
     #[test]
     fn a_fragment_in_itself_is_refused() {
-        assert_eq!(document("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }"), Err("GRAPHQL_INVALID".into()));
+        assert_eq!(
+            document("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }"),
+            Err("GRAPHQL_INVALID".into())
+        );
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub(super) fn command(
     first: i32,
     after: Option<String>,
 ) -> ListProducts {
-    let ProductFilter { category_id, category_slug, ids, query, price_min, price_max, in_stock } = filter.unwrap_or_default();
+    let ProductFilter { category_id, category_slug, ids, query, price_min, price_max, in_stock } =
+        filter.unwrap_or_default();
     ListProducts {
         category_id,
         category_slug,

@@ -11,7 +11,9 @@ pub(super) struct Int64(pub i64);
 impl ScalarType for Int64 {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::Number(number) => number.as_i64().map(Self).ok_or_else(|| InputValueError::custom("not a whole number of 64 bits")),
+            Value::Number(number) => {
+                number.as_i64().map(Self).ok_or_else(|| InputValueError::custom("not a whole number of 64 bits"))
+            }
             _ => Err(InputValueError::expected_type(value)),
         }
     }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::Ask;
 use super::inputs::{
-    CategoryCreateInput, CategoryUpdateInput, InventoryLevelSetInput, PriceInput, ProductCreateInput, ProductUpdateInput,
-    VariantInput, VariantUpdateInput,
+    CategoryCreateInput, CategoryUpdateInput, InventoryLevelSetInput, PriceInput, ProductCreateInput,
+    ProductUpdateInput, VariantInput, VariantUpdateInput,
 };
 use super::money::Int64;
 use super::payload::{CategoryPayload, DeletePayload, ProductPayload, VariantPayload};
@@ -83,7 +83,12 @@ impl Mutation {
     }
 
     /// Sets what a variant costs in one currency.
-    async fn variant_price_set(&self, ctx: &Context<'_>, variant_id: Uuid, input: PriceInput) -> Result<VariantPayload> {
+    async fn variant_price_set(
+        &self,
+        ctx: &Context<'_>,
+        variant_id: Uuid,
+        input: PriceInput,
+    ) -> Result<VariantPayload> {
         let (ask, context) = (Ask::of(ctx), Ask::of(ctx).context_of(ctx)?);
         let command = input.command(variant_id);
         VariantPayload::of(ask, ask.products.set_variant_price(&context, command).await).await

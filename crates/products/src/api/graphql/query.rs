@@ -42,7 +42,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         filter: Option<ProductFilter>,
-        #[graphql(desc = "Newest first by default, or best match first with `filter.query`.")] sort: Option<ProductSort>,
+        #[graphql(desc = "Newest first by default, or best match first with `filter.query`.")] sort: Option<
+            ProductSort,
+        >,
         #[graphql(desc = "How many, 1 to 100.", default = 24)] first: i32,
         #[graphql(desc = "The cursor of the product to go on after.")] after: Option<String>,
     ) -> Result<ProductConnection> {

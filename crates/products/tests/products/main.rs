@@ -1,0 +1,13 @@
+//! The products role from outside: GraphQL through the router, the contract, the schema.
+
+mod cache;
+mod catalog;
+mod http_protocol;
+mod imports;
+mod limits;
+mod linearizable;
+mod listing;
+mod schema;
+mod statements;
+mod stock;
+mod support;
