@@ -10,6 +10,8 @@ use crate::view::order::OrderView;
 use crate::{Orders, ops};
 
 /// Turn a cart into an order. What is in the way comes as 409 `CHECKOUT_BLOCKED`, one detail for each thing.
+///
+/// An idempotency key stands for one try: after a declined payment, send another.
 #[utoipa::path(
     post,
     path = "/api/v1/carts/{id}/complete",

@@ -132,8 +132,9 @@ mod tests {
     use super::*;
 
     proptest::proptest! {
+        // The pattern without its anchors, which the generator doesn't know.
         #[test]
-        fn the_published_pattern_and_the_check_say_the_same(text in EMAIL_PATTERN) {
+        fn the_published_pattern_and_the_check_say_the_same(text in &EMAIL_PATTERN[1..EMAIL_PATTERN.len() - 1]) {
             proptest::prop_assert_eq!(checked_email("email", &text).is_ok(), text.len() <= MAX_EMAIL);
         }
     }

@@ -177,3 +177,160 @@ fn fulfilled(
 ) -> OrderEvent {
     OrderEvent::Fulfilled(OrderFulfilled { fulfillment_id, lines, tracking_company, tracking_number })
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use events::order::{OrderCancelled, OrderPaid, OrderPlaced, OrderRefunded};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::order_event::{CreatedLine, OrderCreated, PaymentAuthorised, PaymentRefused, RefundFailed};
+
+    /// What staff tries, and what the provider says to it.
+    #[derive(Clone, Debug)]
+    enum Try {
+        Capture,
+        Refund(i64),
+        Fulfill(usize, i64),
+        Cancel,
+        Settle(bool),
+    }
+
+    fn tries() -> impl Strategy<Value = Vec<Try>> {
+        let one = prop_oneof![
+            Just(Try::Capture),
+            (1_i64..2_000).prop_map(Try::Refund),
+            (0_usize..2, 1_i64..4).prop_map(|(line, quantity)| Try::Fulfill(line, quantity)),
+            Just(Try::Cancel),
+            any::<bool>().prop_map(Try::Settle),
+        ];
+        proptest::collection::vec(one, 0..40)
+    }
+
+    fn created() -> OrderCreated {
+        let line = |quantity| CreatedLine {
+            id: Uuid::new_v4(),
+            variant_id: Uuid::new_v4(),
+            product_id: Uuid::new_v4(),
+            sku: String::new(),
+            product_handle: String::new(),
+            product_name: String::new(),
+            variant_name: String::new(),
+            quantity,
+            unit_amount: 500,
+            amount: 500 * quantity,
+            tax_amount: 80 * quantity,
+        };
+        OrderCreated {
+            number: 1,
+            cart_id: Uuid::new_v4(),
+            user_id: None,
+            subject: Uuid::new_v4(),
+            contact: None,
+            currency: "EUR".parse().unwrap(),
+            country: "DE".parse().unwrap(),
+            prices_include_tax: true,
+            tax_name: "MwSt".into(),
+            tax_rate_bp: 1900,
+            lines: vec![line(2), line(3)],
+            shipping_option: "standard".into(),
+            shipping_name: "Standard".into(),
+            shipping_amount: 490,
+            shipping_tax_amount: 78,
+            items_amount: 2_500,
+            tax_amount: 478,
+            total_amount: 2_990,
+        }
+    }
+
+    fn placed() -> Order {
+        let created = created();
+        let total = Money::new(created.total_amount, created.currency);
+        let payment = PaymentAuthorised {
+            payment_id: Uuid::new_v4(),
+            provider: "p".into(),
+            provider_ref: "r".into(),
+            amount: total,
+        };
+        let placed = OrderPlaced { number: 1, user_id: None, lines: Vec::new(), total };
+        let log = [
+            OrderEvent::Created(Box::new(created)),
+            OrderEvent::PaymentAuthorised(payment),
+            OrderEvent::Placed(placed),
+        ];
+        Order::fold(Uuid::new_v4(), log.map(|event| (event, DateTime::UNIX_EPOCH)), |_| false).unwrap()
+    }
+
+    fn attempt(order: &Order, attempt: &Try) -> Vec<OrderEvent> {
+        let decided = match attempt {
+            Try::Capture => order.capture(order.payments[0].id),
+            Try::Refund(amount) => order.refund(Uuid::new_v4(), None, *amount, None),
+            Try::Fulfill(line, quantity) => {
+                let line = LineQuantity { line_id: order.lines[*line].bought.id, quantity: *quantity };
+                order.fulfill_with(Uuid::new_v4(), Some(vec![line]), None, None)
+            }
+            Try::Cancel => order.cancel("asked for", Uuid::new_v4()),
+            Try::Settle(agrees) => Ok(settled(order, *agrees)),
+        };
+        decided.unwrap_or_default()
+    }
+
+    fn settled(order: &Order, agrees: bool) -> Vec<OrderEvent> {
+        let money = |amount| Money::new(amount, order.currency());
+        let refused = || "no".to_owned();
+        let failed = || {
+            let cancelling = order.state == OrderState::Cancelling;
+            cancelling.then(|| OrderEvent::CancelFailed(Reason { reason: refused() }))
+        };
+        match order.outstanding().first() {
+            None => Vec::new(),
+            Some(Outstanding::Capture(p)) if agrees => {
+                vec![OrderEvent::Paid(OrderPaid { payment_id: p.id, amount: money(p.amount) })]
+            }
+            Some(Outstanding::Capture(p)) => {
+                vec![OrderEvent::CaptureFailed(PaymentRefused { payment_id: p.id, reason: refused() })]
+            }
+            Some(Outstanding::Refund(p, r)) if agrees => {
+                let (refund_id, payment_id) = (r.id, p.id);
+                vec![OrderEvent::Refunded(OrderRefunded { refund_id, payment_id, amount: money(r.amount) })]
+            }
+            Some(Outstanding::Refund(_, r)) => {
+                let event = OrderEvent::RefundFailed(RefundFailed { refund_id: r.id, reason: refused() });
+                std::iter::once(event).chain(failed()).collect()
+            }
+            Some(Outstanding::Void(p)) if agrees => vec![OrderEvent::PaymentVoided(PaymentRef { payment_id: p.id })],
+            Some(Outstanding::Void(_)) => failed().into_iter().collect(),
+            Some(Outstanding::Release(reason)) => {
+                vec![OrderEvent::Cancelled(OrderCancelled { reason: reason.clone() })]
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_staff_tries_the_books_stay_right(tries in tries()) {
+            let mut order = placed();
+            for next in &tries {
+                for event in attempt(&order, next) {
+                    order.apply(&event, DateTime::UNIX_EPOCH).unwrap();
+                }
+                let payment = &order.payments[0];
+                prop_assert!(payment.refunded <= payment.captured && payment.captured <= payment.amount);
+                let reserved = order.refunds.iter().filter(|r| r.step != RefundStep::Failed);
+                prop_assert_eq!(payment.refunded, reserved.map(|r| r.amount).sum::<i64>());
+                prop_assert!(order.lines.iter().all(|line| (0..=line.bought.quantity).contains(&line.fulfilled)));
+                prop_assert!(order.refunds.iter().all(|r| (0..=r.amount).contains(&r.tax_amount)));
+                prop_assert_eq!(order.pending_since.is_some(), !order.outstanding().is_empty());
+                if order.state == OrderState::Cancelled {
+                    prop_assert!(payment.captured == payment.refunded && payment.step != PaymentStep::Authorised);
+                    prop_assert_eq!(order.fulfillment_state(), FulfillmentState::Unfulfilled);
+                }
+                if payment.captured > 0 && payment.refunded == payment.captured && order.refunds.iter().all(|r| r.step != RefundStep::Failed) {
+                    let taxes: i64 = order.refunds.iter().map(|r| r.tax_amount).sum();
+                    prop_assert_eq!(taxes, order.created.tax_amount);
+                }
+            }
+        }
+    }
+}

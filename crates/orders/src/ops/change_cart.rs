@@ -17,7 +17,7 @@ use crate::vault::OpenKey;
 use crate::view::cart::CartView;
 
 /// Tries before a cart counts as too busy.
-const ATTEMPTS: usize = 8;
+pub(super) const ATTEMPTS: usize = 8;
 
 /// A change of a cart.
 pub(super) struct Change<'a, C> {

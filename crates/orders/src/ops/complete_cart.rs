@@ -23,8 +23,6 @@ use crate::store::checkouts::{Checkout, CheckoutState};
 use crate::view::order::OrderView;
 
 const OPERATION: &str = "complete_cart";
-/// Tries before a cart counts as too busy.
-const ATTEMPTS: usize = 8;
 /// What is left of the caller's time to answer in.
 const TO_ANSWER: Duration = Duration::from_millis(500);
 
@@ -50,7 +48,7 @@ pub async fn complete_cart(orders: &Arc<Orders>, context: &Context, command: Com
         return outcome(orders, context, order_id).await;
     }
     let mut seen_version = command.seen_version;
-    for _ in 0..ATTEMPTS {
+    for _ in 0..change_cart::ATTEMPTS {
         let read = change_cart::read(orders, context, command.cart_id).await?;
         let running = read.cart.order_id;
         let started = match running {

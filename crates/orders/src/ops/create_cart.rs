@@ -51,25 +51,29 @@ pub async fn create_cart(orders: &Orders, context: &Context, command: CreateCart
         return Err(Error::VariantUnavailable);
     }
     offer.show_to(&mut cart);
-    let key = match cart.user_id {
-        Some(user_id) => store::data_keys::find(&mut *orders.db.primary().acquire().await?, user_id).await?,
-        None => StoredKey::None,
-    };
-    let sealed = change_cart::seal(orders, &cart, &key)?;
-    let mut first = match orders.idempotency.begin(context, OPERATION, &command).await? {
-        Once::Replay(first) => return Ok(first),
-        Once::First(first) => first,
-    };
-    if let Some((OpenKey { new: Some(wrapped), .. }, _)) = &sealed
-        && !store::data_keys::insert(first.conn(), cart.subject, wrapped).await?
-    {
-        // Another request of this user made the key a moment ago.
-        return Err(Error::CartBusy);
+    for _ in 0..change_cart::ATTEMPTS {
+        let key = match cart.user_id {
+            Some(user_id) => store::data_keys::find(&mut *orders.db.primary().acquire().await?, user_id).await?,
+            None => StoredKey::None,
+        };
+        let sealed = change_cart::seal(orders, &cart, &key)?;
+        let mut first = match orders.idempotency.begin(context, OPERATION, &command).await? {
+            Once::Replay(first) => return Ok(first),
+            Once::First(first) => first,
+        };
+        if let Some((OpenKey { new: Some(wrapped), .. }, _)) = &sealed
+            && !store::data_keys::insert(first.conn(), cart.subject, wrapped).await?
+        {
+            // Another request of this user made the key a moment ago.
+            first.abandon().await?;
+            continue;
+        }
+        store::carts::insert(first.conn(), &cart, sealed.as_ref().map(|(_, contact)| contact.as_slice())).await?;
+        let view = CartView::new(&cart, offer, orders.settings.prices_include_tax);
+        first.finish(&view).await?;
+        return Ok(view);
     }
-    store::carts::insert(first.conn(), &cart, sealed.as_ref().map(|(_, contact)| contact.as_slice())).await?;
-    let view = CartView::new(&cart, offer, orders.settings.prices_include_tax);
-    first.finish(&view).await?;
-    Ok(view)
+    Err(Error::CartBusy)
 }
 
 fn new_cart(orders: &Orders, context: &Context, command: &CreateCart) -> Result<Cart, Error> {

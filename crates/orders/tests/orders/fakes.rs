@@ -252,7 +252,7 @@ impl PaymentProvider for FakeProvider {
     }
 
     async fn authorise(&self, _: &Context, instruction: Instruction) -> Result<Authorisation, Failure> {
-        let permit = tokio::time::timeout(Duration::from_secs(60), self.gate.acquire()).await;
+        let permit = tokio::time::timeout(Duration::from_mins(1), self.gate.acquire()).await;
         drop(permit);
         if *self.decline.lock().unwrap() {
             return Ok(Authorisation::Declined("no_money".into()));

@@ -80,3 +80,38 @@ async fn doctor_finds_what_does_not_add_up() {
         orders::ops::rebuild_orders(&shop.orders).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn lists_and_jobs_use_their_indexes() {
+    let db = TestDb::new(&orders::SCHEMA).await;
+    let mut conn = db.owner().acquire().await.unwrap();
+    let fill = [
+        "INSERT INTO orders (version, number, cart_id, user_id, subject, state, payment_state, fulfillment_state, currency,
+             country, prices_include_tax, tax_name, tax_rate_bp, shipping_option, shipping_name, items_amount,
+             shipping_amount, shipping_tax_amount, tax_amount, total_amount, placed_at)
+         SELECT 1, n, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'placed', 'authorised', 'unfulfilled', 'EUR',
+             'DE', true, 'MwSt', 1900, 'standard', 'Standard', 0, 0, 0, 0, 0, now() FROM generate_series(1, 20000) n",
+        "INSERT INTO checkouts (order_id, cart_id, state, payment_session_id, provider, provider_ref, expires_at, lease_owner, lease_until)
+         SELECT id, cart_id, 'placed', id, 'manual', '', now(), id, now() FROM orders",
+        "INSERT INTO carts (subject, currency, updated_at) SELECT gen_random_uuid(), 'EUR', now() - make_interval(secs => n)
+         FROM generate_series(1, 20000) n",
+        "ANALYZE",
+    ];
+    for statement in fill {
+        sqlx::query(statement).execute(&mut *conn).await.unwrap();
+    }
+    for (statement, index) in [
+        ("EXPLAIN SELECT id FROM orders WHERE user_id = '00000000-0000-0000-0000-000000000001' AND placed_at IS NOT NULL
+          AND number < 9000 ORDER BY number DESC LIMIT 21", "idx_orders_user_id"),
+        ("EXPLAIN SELECT id FROM orders WHERE state = 'cancelled' AND number < 9000 ORDER BY number DESC LIMIT 21", "idx_orders_state"),
+        ("EXPLAIN SELECT id FROM orders WHERE number < 9000 ORDER BY number DESC LIMIT 21", "idx_orders_number"),
+        ("EXPLAIN SELECT id FROM orders WHERE pending_since < now() ORDER BY pending_since LIMIT 32", "idx_orders_pending_since"),
+        ("EXPLAIN SELECT order_id FROM checkouts WHERE state IN ('running', 'undoing') AND lease_until < now()
+          ORDER BY lease_until LIMIT 16", "idx_checkouts_lease_until"),
+        ("EXPLAIN SELECT id FROM carts WHERE state = 'open' AND updated_at < now() - interval '30 days'
+          ORDER BY updated_at LIMIT 500", "idx_carts_open_updated_at"),
+    ] {
+        let plan: Vec<String> = sqlx::query_scalar(statement).fetch_all(&mut *conn).await.unwrap();
+        assert!(plan.join("\n").contains(index), "{plan:#?}");
+    }
+}
