@@ -63,6 +63,11 @@ impl Buyer {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The access token, if signed in.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// A request with everything said.
     pub async fn send(&self, method: Method, path: &str, key: Option<&str>, body: Option<Value>) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.api));

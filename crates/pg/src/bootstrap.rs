@@ -112,6 +112,12 @@ async fn ensure_database(conn: &mut PgConnection, names: &Names) -> Result<(), s
     if !exists {
         execute(conn, format!("CREATE DATABASE {database} OWNER {}", quote_identifier(&names.owner))).await?;
     }
+    close_to_others(conn, names).await
+}
+
+/// Lets nobody but its own logins connect to a role's database. A copy of a database doesn't inherit this.
+pub async fn close_to_others(conn: &mut PgConnection, names: &Names) -> Result<(), sqlx::Error> {
+    let database = quote_identifier(&names.database);
     execute(conn, format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")).await?;
     let (app, read) = (quote_identifier(&names.app), quote_identifier(&names.read));
     execute(conn, format!("GRANT CONNECT ON DATABASE {database} TO {app}, {read}")).await

@@ -29,6 +29,7 @@ impl TestDb {
         let database = format!("test_{}_{}", schema.role, Uuid::new_v4().simple());
         let names = names(schema, &database);
         execute(&mut server, format!("CREATE DATABASE {database} TEMPLATE {template} OWNER {}", names.owner)).await;
+        bootstrap::close_to_others(&mut server, &names).await.expect("the superuser sets who may connect");
         server.close().await.expect("the server ends the session");
         let urls = urls(&names);
         let config = DatabaseConfig { url: urls.app.clone(), ..DatabaseConfig::default() };

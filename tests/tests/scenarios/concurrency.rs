@@ -45,8 +45,8 @@ async fn four_hundred_buyers_of_a_hundred_units_get_exactly_a_hundred() {
     let expected = BTreeMap::from([("placed".to_owned(), 100), ("OUT_OF_STOCK".to_owned(), 300)]);
     assert_eq!(tally(&answers), expected);
     let staff = shop.staff().await;
-    let query = format!(r#"{{ product(slug: "{}") {{ variants {{ available }} }} }}"#, variant.handle);
-    assert_eq!(staff.graphql(&query).await["data"]["product"]["variants"][0]["available"], 0);
+    let query = format!(r#"{{ product(slug: "{}") {{ variants {{ inventoryCount }} }} }}"#, variant.handle);
+    assert_eq!(staff.graphql(&query).await["data"]["product"]["variants"][0]["inventoryCount"], 0);
     let charged: i64 = sqlx::query_scalar("SELECT count(*) FROM payments WHERE state IN ('authorised', 'captured')")
         .fetch_one(shop.databases()[2].owner())
         .await

@@ -18,9 +18,9 @@ async fn a_customer_buys_and_staff_capture_fulfil_and_refund() {
     assert_eq!(order["totals"]["items"]["amount"], 6000);
     let id = order["id"].as_str().unwrap();
 
-    let query = format!(r#"{{ product(slug: "{}") {{ variants {{ available }} }} }}"#, variant.handle);
+    let query = format!(r#"{{ product(slug: "{}") {{ variants {{ inventoryCount }} }} }}"#, variant.handle);
     let stock = customer.graphql(&query).await;
-    assert_eq!(stock["data"]["product"]["variants"][0]["available"], 7, "{stock:#}");
+    assert_eq!(stock["data"]["product"]["variants"][0]["inventoryCount"], 7, "{stock:#}");
 
     let payment = order["payments"][0]["id"].as_str().unwrap();
     let admin = format!("/api/v1/admin/orders/{id}");
@@ -28,9 +28,9 @@ async fn a_customer_buys_and_staff_capture_fulfil_and_refund() {
     assert_eq!(captured["payment_state"], "paid");
     let line = captured["line_items"][0]["id"].clone();
     let part = json!({ "lines": [{ "line_id": line, "quantity": 2 }], "tracking_number": "TP123" });
-    let partly = staff.post(&format!("{admin}/fulfillments"), part).await.expect(201);
+    let partly = staff.post(&format!("{admin}/fulfillments"), part).await.expect(200);
     assert_eq!(partly["line_items"][0]["fulfilled_quantity"], 2);
-    let fulfilled = staff.post(&format!("{admin}/fulfillments"), json!({})).await.expect(201);
+    let fulfilled = staff.post(&format!("{admin}/fulfillments"), json!({})).await.expect(200);
     assert_eq!(fulfilled["fulfillment_state"], "fulfilled");
     let refunded = staff.post(&format!("{admin}/refunds"), json!({ "amount": 2000 })).await.expect(200);
     assert_eq!(refunded["payments"][0]["refunded"]["amount"], 2000);
@@ -48,9 +48,8 @@ async fn a_cancelled_order_gives_its_stock_back() {
     let shop = TestShop::start().await;
     let variant = shop.add_variant(2).await;
     let (guest, staff) = (shop.guest(), shop.staff().await);
-    let cart = guest.ready_cart(&variant, 2).await;
+    let (cart, second) = (guest.ready_cart(&variant, 2).await, guest.ready_cart(&variant, 1).await);
     let order = guest.complete(&cart, None).await.expect(201);
-    let second = guest.ready_cart(&variant, 1).await;
     guest.complete(&second, None).await.refused(409, "CHECKOUT_BLOCKED");
     let cancel = format!("/api/v1/admin/orders/{}/cancel", order["id"].as_str().unwrap());
     assert_eq!(staff.post(&cancel, json!({})).await.expect(200)["state"], "cancelled");

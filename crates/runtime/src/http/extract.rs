@@ -83,6 +83,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         }
     })?;
     reader.end().map_err(|error| malformed(format!("The body is not one JSON document: {error}")))?;
+    // serde takes an array for a struct, field by field; nobody who sends one means that.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Failure::invalid_field(".", "INVALID_VALUE", "The body takes a JSON object"));
+    }
     Ok(parsed)
 }
 

@@ -37,7 +37,7 @@ fn tour(run: &Run) -> String {
         r#"API={api}/api/v1
 JSON='Content-Type: application/json'
 # a mug, its variants and prices
-curl -s $API/graphql -H "$JSON" -d '{{"query":"{{product(slug:\"enamel-camp-mug\"){{name variants{{id name available}}}}}}"}}' | tee mug.json; echo
+curl -s $API/graphql -H "$JSON" -d '{{"query":"{{product(slug:\"enamel-camp-mug\"){{name variants{{id name inventoryCount}}}}}}"}}' | tee mug.json; echo
 VARIANT=$(sed 's/.*"variants":\[{{"id":"\([^"]*\)".*/\1/' mug.json)
 # a cart with two of it, an address, the cheapest way of shipping, payment on invoice
 curl -s $API/carts -H "$JSON" -d '{{"email":"buyer@shop.example","shipping_address":{{"first_name":"First","last_name":"Buyer","line1":"1 Sample Street","city":"Berlin","postal_code":"10115","country":"DE"}},"line_items":[{{"variant_id":"'$VARIANT'","quantity":2}}]}}' | tee cart.json; echo
