@@ -24,7 +24,7 @@ impl Database {
             let (host, name) = rest.split_once('/')?;
             let port = host.split_once(':')?.1;
             let name = name.split('?').next()?;
-            Some([login, password, port, name].map(str::to_owned))
+            Some([login, password, port, name].map(decoded))
         })();
         let [login, password, port, name] = parts.context("a database address of an unknown form")?;
         Ok(Self { login, password, port, name })
@@ -80,4 +80,16 @@ impl Database {
         let text = self.query(sql).await?;
         text.parse().with_context(|| format!("`{text}` is no number"))
     }
+}
+
+/// Text of an address, with the characters that `%2D` and the like stand for.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(code.map_or('%', char::from));
+        decoded.push_str(part.get(2..).unwrap_or_default());
+    }
+    decoded
 }

@@ -17,7 +17,7 @@ use crate::shop::{GRAPHQL, Shop};
 
 const QUERY: &str = "query Product($slug: String!) { product(slug: $slug) { id slug name description inStock \
     price { amount currency } images { url alt } category { slug name } \
-    variants { id sku name prices { money { amount currency } } } } }";
+    variants { id sku name prices { price { amount currency } } } } }";
 
 /// Takes the figure.
 pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow::Result<()> {
