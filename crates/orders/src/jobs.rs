@@ -1,5 +1,6 @@
 //! Periodic work.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,14 @@ const EXPIRE_CARTS: Duration = Duration::from_mins(10);
 /// How often old answers to idempotent requests are deleted.
 const PURGE_GROUND: Duration = Duration::from_hours(1);
 
-/// Starts the role's periodic work.
+/// Starts the role's periodic work, and lets checkouts that run finish at shutdown.
 pub fn jobs(orders: &Arc<Orders>, tasks: &Tasks) {
+    let (role, shutdown) = (Arc::clone(orders), tasks.shutdown_token());
+    tasks.spawn("orders_checkouts", async move {
+        shutdown.cancelled().await;
+        role.finish().await;
+        Ok::<_, Infallible>(())
+    });
     let resume = orders.settings.resume;
     let role = Arc::clone(orders);
     tasks.every("orders_resume_checkouts", resume, move || {

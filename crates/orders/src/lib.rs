@@ -126,8 +126,8 @@ impl Orders {
         }))
     }
 
-    /// Waits for the checkouts that run here.
-    pub async fn finish(&self) {
+    /// Waits for the checkouts that run here. What comes after, another instance resumes.
+    async fn finish(&self) {
         self.running.close();
         self.running.wait().await;
     }

@@ -8,6 +8,7 @@
 //! | [`cart`] | the cart and its changes |
 //! | [`offer`] | a cart priced, with what keeps it from being ordered |
 //! | [`order`] | the order as the fold of its events |
+//! | [`order_state`] | where it, its payments and its refunds stand |
 //! | [`order_event`] | those events |
 //! | [`order_rules`] | what may be done to an order, and what is left to do |
 
@@ -17,5 +18,6 @@ pub mod offer;
 pub mod order;
 pub mod order_event;
 pub mod order_rules;
+pub mod order_state;
 pub mod pricing;
 pub mod rates;

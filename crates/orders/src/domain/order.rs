@@ -8,49 +8,7 @@ use kernel::{Country, Currency};
 use uuid::Uuid;
 
 use super::order_event::{CreatedLine, LogError, OrderCreated, OrderEvent};
-
-/// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderState {
-    /// Its checkout runs.
-    Pending,
-    /// It is to be carried out.
-    Placed,
-    /// Payment and stock are being undone.
-    Cancelling,
-    /// It will not be carried out.
-    Cancelled,
-    /// Everything was sent.
-    Fulfilled,
-}
-
-/// How far it is paid, over all payments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentState {
-    /// No payment yet.
-    None,
-    /// The money is promised.
-    Authorised,
-    /// The money is ours.
-    Paid,
-    /// Some of it went back.
-    PartiallyRefunded,
-    /// All of it went back.
-    Refunded,
-    /// The promise was given back.
-    Voided,
-}
-
-/// How far it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FulfillmentState {
-    /// Nothing was sent.
-    Unfulfilled,
-    /// Some was.
-    PartiallyFulfilled,
-    /// All was.
-    Fulfilled,
-}
+use super::order_state::{FulfillmentState, OrderState, PaymentState, PaymentStep, RefundStep};
 
 /// An order.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,19 +58,6 @@ pub struct OrderLine {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Where a payment stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentStep {
-    /// The money is promised.
-    Authorised,
-    /// The provider is being asked for it.
-    Capturing,
-    /// It is ours.
-    Captured,
-    /// The promise was given back.
-    Voided,
-}
-
 /// Money promised or received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
@@ -134,17 +79,6 @@ pub struct Payment {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-}
-
-/// Where a refund stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefundStep {
-    /// On its way.
-    Pending,
-    /// Done.
-    Succeeded,
-    /// The provider refused.
-    Failed,
 }
 
 /// Money given back.
@@ -393,30 +327,4 @@ impl Order {
         refund.updated_at = at;
         Some(refund)
     }
-}
-
-macro_rules! names {
-    ($($type:ident { $($variant:ident = $name:literal),+ $(,)? })+) => {$(
-        impl $type {
-            /// Its name in the database and in answers.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-    )+};
-}
-
-names! {
-    OrderState {
-        Pending = "pending", Placed = "placed", Cancelling = "cancelling", Cancelled = "cancelled", Fulfilled = "fulfilled",
-    }
-    PaymentState {
-        None = "none", Authorised = "authorised", Paid = "paid", PartiallyRefunded = "partially_refunded",
-        Refunded = "refunded", Voided = "voided",
-    }
-    FulfillmentState {
-        Unfulfilled = "unfulfilled", PartiallyFulfilled = "partially_fulfilled", Fulfilled = "fulfilled",
-    }
-    PaymentStep { Authorised = "authorised", Capturing = "capturing", Captured = "captured", Voided = "voided" }
-    RefundStep { Pending = "pending", Succeeded = "succeeded", Failed = "failed" }
 }

@@ -4,8 +4,9 @@ use events::order::{LineQuantity, OrderFulfilled};
 use kernel::Money;
 use uuid::Uuid;
 
-use super::order::{FulfillmentState, Order, OrderState, Payment, PaymentStep, Refund, RefundStep};
+use super::order::{Order, Payment, Refund};
 use super::order_event::{OrderEvent, PaymentRef, Reason, RefundRequested};
+use super::order_state::{FulfillmentState, OrderState, PaymentStep, RefundStep};
 use super::pricing;
 use crate::error::Error;
 

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::change_order::{Change, change_order};
 use super::get_order;
 use crate::Orders;
-use crate::domain::order::{Order, OrderState};
+use crate::domain::order::Order;
+use crate::domain::order_state::OrderState;
 use crate::error::Error;
 use crate::view::order::OrderView;
 

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::change_order::{Change, change_order};
 use super::get_order;
 use crate::Orders;
-use crate::domain::order::{Order, RefundStep};
+use crate::domain::order::Order;
 use crate::domain::order_rules::Outstanding;
+use crate::domain::order_state::RefundStep;
 use crate::error::Error;
 use crate::view::order::OrderView;
 

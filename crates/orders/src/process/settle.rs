@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::failpoint::failpoint;
 use crate::Orders;
-use crate::domain::order::{Order, OrderState, Payment};
+use crate::domain::order::{Order, Payment};
 use crate::domain::order_event::{OrderEvent, PaymentRef, PaymentRefused, Reason, RefundFailed};
 use crate::domain::order_rules::Outstanding;
+use crate::domain::order_state::OrderState;
 use crate::error::Error;
 use crate::payments::{Instruction, Outcome};
 use crate::store;
