@@ -3,11 +3,13 @@
 //! `cargo run -p xtask -- check` reads `cargo metadata` and refuses:
 //! - [`walls`]: an import that goes the wrong way, or a third-party crate outside its walls;
 //! - [`licences`]: a dependency under a licence that isn't allowed;
-//! - [`duplicates`]: a second version of a dependency that isn't excused by name.
+//! - [`duplicates`]: a second version of a dependency that isn't excused by name;
+//! - [`error_codes`]: a code that stands in the source or on the error-code page alone.
 //!
 //! Why not a ready tool: see `docs/decisions/0004-workspace-checks.md`.
 
 mod duplicates;
+mod error_codes;
 mod licences;
 mod metadata;
 mod walls;
@@ -23,6 +25,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut findings = walls::findings(&metadata);
     findings.extend(licences::findings(&metadata));
     findings.extend(duplicates::findings(&metadata));
+    findings.extend(error_codes::findings()?);
     for finding in &findings {
         eprintln!("{finding}");
     }

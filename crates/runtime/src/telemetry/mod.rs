@@ -102,7 +102,15 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
         .try_init()
         .map_err(|_| TelemetryError::Started)?;
     let metrics = Metrics::install()?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Telemetry { metrics, spans })
+}
+
+/// Says where a panic was. Its message is left out: it can quote the value that nobody expected.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = std::backtrace::Backtrace::capture();
+    tracing::error!(location, %backtrace, "a panic");
 }
 
 impl Telemetry {
