@@ -80,9 +80,7 @@ impl Changes {
 fn mark_of(tag: Tag) -> usize {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(tag);
     // Below MARKS, so it fits any usize.
-    #[expect(clippy::cast_possible_truncation)]
-    let mark = (hash % MARKS) as usize;
-    mark
+    usize::try_from(hash % MARKS).unwrap_or(0)
 }
 
 /// Gathers what an answer is made from while it is made.

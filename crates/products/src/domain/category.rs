@@ -36,7 +36,9 @@ impl CategoryTree {
     /// The tree of `categories`, which come ordered by position.
     pub fn new(categories: Vec<Category>) -> Self {
         let mut tree = Self::default();
-        categories.into_iter().for_each(|category| tree.add(category));
+        for category in categories {
+            tree.add(category);
+        }
         tree
     }
 

@@ -16,8 +16,7 @@ impl Products {
             ReservationState::Reserved if reservation.expires_at > self.clock.now() => {}
             ReservationState::Reserved | ReservationState::Released => return Err(Error::ReservationEnded),
         }
-        let variants = store::reservations::variants(&mut tx, order_id).await?;
-        store::products::lock_of_variants(&mut tx, &variants).await?;
+        store::products::lock_of_order(&mut tx, order_id).await?;
         let changes = store::reservations::commit(&mut tx, order_id).await?;
         emit_levels(&mut tx, &changes).await?;
         tx.commit().await?;

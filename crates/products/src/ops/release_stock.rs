@@ -19,8 +19,7 @@ impl Products {
         if reservation.state == ReservationState::Released {
             return Ok(());
         }
-        let variants = store::reservations::variants(&mut tx, order_id).await?;
-        store::products::lock_of_variants(&mut tx, &variants).await?;
+        store::products::lock_of_order(&mut tx, order_id).await?;
         let changes = store::reservations::release(&mut tx, order_id, reservation.state).await?;
         emit_levels(&mut tx, &changes).await?;
         tx.commit().await?;

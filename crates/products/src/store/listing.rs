@@ -22,7 +22,7 @@ use crate::domain::listing::{After, Filter, Listed, Sort};
 /// of them keeps the time bounded.
 pub const RANKED_MATCHES: i64 = 1000;
 /// How many matches of a text are put into another order.
-pub const SORTED_MATCHES: i64 = 10_000;
+pub const SORTED_MATCHES: i64 = 5_000;
 
 struct Row {
     id: Uuid,
@@ -88,8 +88,7 @@ macro_rules! pages_in_order {
                          AND ($10::text IS NULL OR search @@ websearch_to_tsquery('english', $10))
                          AND ($5::bool IS NULL OR (inventory_count > 0) = $5) AND ($6 OR is_active) AND "#
                         + $start + " AND " + $price + " ORDER BY " + $order + " LIMIT $7",
-                    key, id, *price_min, *price_max, *in_stock, include_inactive, limit,
-                    ids, categories.as_deref(), text.as_deref(),
+                    key, id, *price_min, *price_max, *in_stock, include_inactive, limit, ids, categories.as_deref(), text.as_deref(),
                 )
                 .fetch_all(conn)
                 .await;
@@ -109,8 +108,7 @@ macro_rules! pages_in_order {
                               updated_at AS "updated_at!", 0::float4 AS "rank!"
                        FROM matches products WHERE "#
                         + $start + " ORDER BY " + $order + " LIMIT $7",
-                    key, id, *price_min, *price_max, *in_stock, include_inactive, limit,
-                    text, categories.as_deref(), SORTED_MATCHES,
+                    key, id, *price_min, *price_max, *in_stock, include_inactive, limit, text, categories.as_deref(), SORTED_MATCHES,
                 )
                 .fetch_all(conn)
                 .await;

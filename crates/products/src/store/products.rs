@@ -101,6 +101,21 @@ pub async fn lock_of_variants(conn: &mut PgConnection, variants: &[Uuid]) -> Res
     .map(drop)
 }
 
+/// Locks the products that an order holds stock of, in the same order.
+pub async fn lock_of_order(conn: &mut PgConnection, order_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"SELECT id FROM products WHERE id IN (
+               SELECT v.product_id FROM reservation_lines r
+               JOIN inventory_levels l ON l.id = r.level_id JOIN variants v ON v.id = l.variant_id
+               WHERE r.order_id = $1)
+           ORDER BY id FOR NO KEY UPDATE"#,
+        order_id,
+    )
+    .fetch_all(conn)
+    .await
+    .map(drop)
+}
+
 /// Writes a product's own columns with its next version.
 pub async fn update(conn: &mut PgConnection, product: &Product) -> Result<(), sqlx::Error> {
     sqlx::query!(

@@ -1,4 +1,4 @@
-//! What is held for orders. Callers hold the locks of the products (see `products::lock_of_variants`).
+//! What is held for orders. Callers hold the locks of the products (see `products::lock_of_variants` and `lock_of_order`).
 
 use chrono::{DateTime, Utc};
 use contracts::products::{ReservationState, Shortage};
@@ -74,16 +74,6 @@ pub async fn lock(conn: &mut PgConnection, order_id: Uuid) -> Result<Option<Rese
         .fetch_optional(conn)
         .await?;
     Ok(row.map(|row| Reservation { state: state(&row.state), expires_at: row.expires_at }))
-}
-
-/// The variants that an order's reservation holds.
-pub async fn variants(conn: &mut PgConnection, order_id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT l.variant_id FROM reservation_lines r JOIN inventory_levels l ON l.id = r.level_id WHERE r.order_id = $1"#,
-        order_id,
-    )
-    .fetch_all(conn)
-    .await
 }
 
 /// Takes units of each variant, from the default location first, then from the others. Where there is not enough of any

@@ -13,6 +13,7 @@ const BY_SLUG: &str = "query ($slug: String!) { product(slug: $slug) {
                prices { price { currency amount } } inventoryCount } } }";
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one answer, whole")]
 async fn a_product_made_by_staff_is_read_by_customers() {
     let shop = Shop::open().await;
     let category = shop.category("Kitchen", None).await;

@@ -110,7 +110,7 @@ impl History {
 
     fn check(&self) -> CheckResult {
         let operations = self.operations.lock().unwrap();
-        porcupine_rs::check_operations_timeout(&operations, std::time::Duration::from_secs(60))
+        porcupine_rs::check_operations_timeout(&operations, std::time::Duration::from_mins(1))
     }
 }
 
@@ -149,10 +149,10 @@ async fn buy(shop: &Shop, history: &History, variant: Uuid, orders: &[Uuid], ord
     if !matches!(reserved, Op::Reserve { done: true, .. }) {
         return;
     }
-    if (order / BUYERS + order) % 2 == 0 {
+    if (order / BUYERS + order).is_multiple_of(2) {
         history.note(client, commit(shop, orders, order)).await;
     }
-    if (order / BUYERS + order) % 4 != 0 {
+    if !(order / BUYERS + order).is_multiple_of(4) {
         history.note(client, release(shop, orders, order)).await;
     }
 }

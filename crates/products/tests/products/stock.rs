@@ -185,7 +185,7 @@ async fn orders_over_the_same_products_in_any_order_do_not_block_each_other() {
     let lines = |n: usize| -> Vec<(Uuid, i64)> {
         let mut lines: Vec<_> = variants.iter().map(|variant| (*variant, 1)).collect();
         lines.rotate_left(n % 6);
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             lines.reverse();
         }
         lines
@@ -193,7 +193,7 @@ async fn orders_over_the_same_products_in_any_order_do_not_block_each_other() {
     let orders: Vec<Uuid> = (0..60).map(|_| order()).collect();
     let outcomes = join_all(orders.iter().enumerate().map(async |(n, order)| {
         shop.reserve(*order, &lines(n)).await?;
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             shop.products.release(&context(), *order).await
         } else {
             shop.products.commit(&context(), *order).await

@@ -163,8 +163,8 @@ pub fn id(value: &Value) -> Uuid {
     value.as_str().unwrap_or_else(|| panic!("{value} is no id")).parse().unwrap()
 }
 
-fn good(answer: Answer) -> Value {
+fn good(mut answer: Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.body.get("errors").is_none(), "{}", answer.body);
-    answer.body["data"].clone()
+    answer.body["data"].take()
 }

@@ -39,12 +39,12 @@ impl Batch {
 
     /// Variants of one of the products.
     pub(super) async fn variants(&self, product: Uuid) -> Result<&[Variant]> {
-        once(&self.variants, self.products.variants_of(&self.ids), product).await
+        once(&self.variants, Box::pin(self.products.variants_of(&self.ids)), product).await
     }
 
     /// Pictures of one of the products.
     pub(super) async fn images(&self, product: Uuid) -> Result<&[Image]> {
-        once(&self.images, self.products.images_of(&self.ids), product).await
+        once(&self.images, Box::pin(self.products.images_of(&self.ids)), product).await
     }
 
     /// Prices of one of their variants.
@@ -54,26 +54,28 @@ impl Batch {
             let ids: Vec<Uuid> = variants.values().flatten().map(|variant| variant.id).collect();
             self.products.prices_of(&ids).await
         };
-        once(&self.prices, load, variant).await
+        once(&self.prices, Box::pin(load), variant).await
     }
 
     /// Stock of one of their variants.
     pub(super) async fn levels(&self, variant: Uuid) -> Result<&[Level]> {
-        once(&self.levels, self.products.levels_of(&self.ids), variant).await
+        once(&self.levels, Box::pin(self.products.levels_of(&self.ids)), variant).await
     }
 
     /// A stock location.
     pub(super) async fn location(&self, id: Uuid) -> Result<Option<&Location>> {
-        let locations = self.locations.get_or_try_init(|| self.products.locations()).await;
+        let locations = self.locations.get_or_try_init(|| Box::pin(self.products.locations())).await;
         locations.map(|locations| locations.get(&id)).map_err(error)
     }
 }
 
-async fn once<'a, V>(
-    cell: &'a OnceCell<HashMap<Uuid, Vec<V>>>,
+/// What `of` has, once `load` has loaded it of all. The load is boxed by the caller: waiting for a connection takes much
+/// room, which every field that waits for it would carry.
+async fn once<V>(
+    cell: &OnceCell<HashMap<Uuid, Vec<V>>>,
     load: impl Future<Output = Result<HashMap<Uuid, Vec<V>>, Error>>,
     of: Uuid,
-) -> Result<&'a [V]> {
+) -> Result<&[V]> {
     let loaded = cell.get_or_try_init(|| load).await.map_err(error)?;
     Ok(loaded.get(&of).map_or(&[], Vec::as_slice))
 }

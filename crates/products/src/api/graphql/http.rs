@@ -95,10 +95,9 @@ pub async fn graphql(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let media = negotiate(request.headers())?;
-    let headers = request.headers().clone();
     let body = request.into_body().collect().await.map_err(|error| body_failure(&error))?.to_bytes();
     let read = |body: &Bytes| parse_json(body).map_err(malformed);
-    Ok(answer(products, context, media, &headers, Source { key: body, is_get: false }, read).await)
+    Ok(answer(products, context, media, Source { key: body, is_get: false, known: None }, read).await)
 }
 
 /// Ask the catalog by GraphQL. A mutation takes POST.
@@ -125,36 +124,48 @@ pub async fn graphql_query(
     let media = negotiate(&headers)?;
     // The question mark keeps it apart from every JSON body.
     let key = Bytes::from(format!("?{}", query.unwrap_or_default()));
-    Ok(answer(products, context, media, &headers, Source { key, is_get: true }, parse_query_string).await)
+    let known = headers.get(header::IF_NONE_MATCH).cloned();
+    Ok(answer(products, context, media, Source { key, is_get: true, known }, parse_query_string).await)
 }
 
 /// A request as it came.
 struct Source {
     key: Bytes,
     is_get: bool,
+    /// The entity tag of the answer that the caller has; only for GET.
+    known: Option<HeaderValue>,
+}
+
+impl Source {
+    /// Whether the caller has this answer already.
+    fn has(&self, answer: &Answer) -> bool {
+        self.known.as_ref() == Some(&answer.etag)
+    }
 }
 
 async fn answer(
     products: Arc<Products>,
     context: Context,
     media: Media,
-    headers: &HeaderMap,
-    Source { key, is_get }: Source,
+    mut source: Source,
     read: impl FnOnce(&Bytes) -> Result<GraphqlRequest, Failure>,
 ) -> Response {
     // What only staff see is not kept, and staff see what is, not what was.
     let kept = !context.has_scope(Scope::ReadProducts);
-    if kept && let Some(answer) = products.answers.get(&key, &products.changes).await {
-        return send_kept(&answer, media, is_get, headers);
+    if kept && let Some(answer) = products.answers.get(&source.key, &products.changes).await {
+        return send_kept(&answer, media, &source);
     }
-    let prepared = match read(&key).and_then(|request| Prepared::new(request, &products, &context, is_get)) {
-        Ok(prepared) => Arc::new(prepared),
+    let request = read(&source.key);
+    let prepared = match request.and_then(|it| Prepared::new(it, &products, &context, source.is_get)) {
+        Ok(prepared) => prepared,
         Err(failure) => return refuse(&failure, media),
     };
     if prepared.operation == OperationType::Query && kept {
+        // A copy: the bytes are a part of what the connection read, which must not be kept with them.
+        source.key = Bytes::copy_from_slice(&source.key);
         let load = || load(&products, &context, &prepared);
-        return match products.answers.get_or_load(&key, &products.changes, load).await {
-            Ok(answer) => send_kept(&answer, media, is_get, headers),
+        return match products.answers.get_or_load(&source.key, &products.changes, load).await {
+            Ok(answer) => send_kept(&answer, media, &source),
             Err(rendered) => send(&rendered, media),
         };
     }
@@ -179,10 +190,9 @@ impl Prepared {
         limits::check_document(&document, &products.graphql)?;
         let operation = match (&document.operations, &request.operation_name) {
             (DocumentOperations::Single(operation), None) => Some(operation),
-            (DocumentOperations::Single(_), Some(_)) => None,
             (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str()),
             (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations.values().next(),
-            (DocumentOperations::Multiple(_), None) => None,
+            (DocumentOperations::Single(_), Some(_)) | (DocumentOperations::Multiple(_), None) => None,
         };
         let operation =
             operation.ok_or_else(|| invalid("operationName takes the name of an operation of the document".into()))?;
@@ -310,9 +320,8 @@ fn send(rendered: &Rendered, media: Media) -> Response {
     with_body(status, rendered.body.clone(), media)
 }
 
-fn send_kept(answer: &Answer, media: Media, is_get: bool, headers: &HeaderMap) -> Response {
-    let known = is_get && headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == answer.etag);
-    let mut response = if known {
+fn send_kept(answer: &Answer, media: Media, source: &Source) -> Response {
+    let mut response = if source.has(answer) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         with_body(StatusCode::OK, answer.body.clone(), media)

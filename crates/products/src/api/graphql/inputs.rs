@@ -163,6 +163,7 @@ pub(super) struct InventoryLevelSetInput {
 }
 
 /// Missing, null and given, as an update takes them.
+#[expect(clippy::option_option, reason = "missing and null are two things")]
 fn given<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     match value {
         MaybeUndefined::Undefined => None,

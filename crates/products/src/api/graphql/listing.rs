@@ -21,7 +21,7 @@ pub(super) struct ProductFilter {
     pub ids: Option<Vec<Uuid>>,
     /// Has these words in its name or description; `"…"` for a phrase, `-` before a word that must not be there, `or`
     /// between alternatives. Of a text that matches more than 1,000 products, the first 1,000 found are ordered by
-    /// RELEVANCE, the first 10,000 by another order.
+    /// RELEVANCE, the first 5,000 by another order.
     pub query: Option<String>,
     /// Costs at least this, in minor units of the shop's currency.
     pub price_min: Option<Int64>,
