@@ -67,6 +67,9 @@ struct Run {
     /// Write the figures here as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Leave the scripts that pgbench ran in this folder
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
     /// The optimised program
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
@@ -106,7 +109,8 @@ async fn take_figures(run: Run) -> anyhow::Result<()> {
     }
     sizes.sort_unstable();
     let names = if run.names.is_empty() { Name::ALL.to_vec() } else { run.names };
-    let bench = Bench { program: run.program, names, sizes, seconds: run.seconds, rounds: run.rounds };
+    let Run { program, seconds, rounds, scripts, .. } = run;
+    let bench = Bench { program, names, sizes, seconds, rounds, scripts };
     let mut report = Report::new();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     // Stopped early, the shop is erased all the same: what drops ends what it started.

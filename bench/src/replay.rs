@@ -9,6 +9,7 @@
 //!   with time (UUIDv7) grow, those that are random are random. So rows are inserted, found, updated as in the shop.
 //! - What is bought is chosen by chance among the same products. pgbench has no list of texts, so this takes one further
 //!   round trip in every tenth run.
+//! - Numbers that differ between two captured checkouts (an order's number, the version of what was bought) are new ones.
 //! - Times in the future (leases, reservations) are as far in the future as they were; other values are as captured, with
 //!   their size. Sealed bytes get a new beginning each time, as some of them are unique.
 //! - The shop's own process runs on meanwhile, and publishes the events of both sides alike.
@@ -115,10 +116,15 @@ impl Writer<'_> {
         }
         match kind {
             "uuid" => self.id(value, "::uuid"),
-            // Numbers that differ are drawn from a sequence.
+            // Drawn from a sequence, or counted up by an earlier statement.
             "bigint" | "integer" => format!("(:{})::{kind}", self.variable(value)),
+            "bigint[]" | "integer[]" => {
+                let numbers =
+                    value.trim_matches(['{', '}']).split(',').map(|number| format!("(:{})", self.variable(number)));
+                format!("ARRAY[{}]::{kind}", numbers.collect::<Vec<_>>().join(", "))
+            }
             "bytea" => self.bytes(value),
-            _ => self.text(value, kind),
+            _ => self.text(value, twin, kind),
         }
     }
 
@@ -150,22 +156,64 @@ impl Writer<'_> {
         format!("decode(lpad(to_hex((:{name})::bigint), 16, '0') || '{rest}', 'hex')")
     }
 
-    /// Text with ids in it: arrays, JSON, keys.
-    fn text(&mut self, value: &str, kind: &str) -> String {
+    /// Text with ids and numbers in it: arrays, JSON, keys. Those that differ from the twin's are new ones.
+    fn text(&mut self, value: &str, twin: &str, kind: &str) -> String {
+        let (pieces, twins) = (pieces(value), pieces(twin));
         let mut parts = Vec::new();
-        let mut rest = value;
-        while let Some((at, id)) = find_id(rest) {
-            if at > 0 {
-                parts.push(quoted(&rest[..at]));
-            }
-            parts.push(self.id(id, "::uuid::text"));
-            rest = &rest[at + id.len()..];
-        }
-        if !rest.is_empty() || parts.is_empty() {
-            parts.push(quoted(rest));
+        for (number, piece) in pieces.iter().enumerate() {
+            let same = twins.get(number) == Some(piece);
+            parts.push(match piece {
+                Piece::Id(id) if !same || self.is_bought(id) => self.id(id, "::uuid::text"),
+                Piece::Number(number) if !same => format!("(:{})::bigint::text", self.variable(number)),
+                Piece::Id(text) | Piece::Number(text) | Piece::Text(text) => quoted(text),
+            });
         }
         format!("({})::{kind}", parts.join(" || "))
     }
+}
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece<'a> {
+    Text(&'a str),
+    Id(&'a str),
+    /// A number as a value in JSON.
+    Number(&'a str),
+}
+
+/// The parts of a text, none of them empty.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut begin, mut at) = (0, 0);
+    while at < text.len() {
+        let found = id_at(text, at).map(Piece::Id).or_else(|| number_at(text, at).map(Piece::Number));
+        let Some(piece @ (Piece::Id(part) | Piece::Number(part))) = found else {
+            at += 1;
+            continue;
+        };
+        if begin < at {
+            pieces.push(Piece::Text(&text[begin..at]));
+        }
+        pieces.push(piece);
+        at += part.len();
+        begin = at;
+    }
+    if begin < text.len() || pieces.is_empty() {
+        pieces.push(Piece::Text(&text[begin..]));
+    }
+    pieces
+}
+
+fn id_at(text: &str, at: usize) -> Option<&str> {
+    let part = text.get(at..at + 36)?;
+    (part.as_bytes()[8] == b'-' && Uuid::try_parse(part).is_ok()).then_some(part)
+}
+
+fn number_at(text: &str, at: usize) -> Option<&str> {
+    let rest = text.get(at..)?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = rest[digits..].starts_with([',', '}']);
+    (digits > 0 && ends && text[..at].ends_with(": ")).then_some(&rest[..digits])
 }
 
 /// A time as far from now as it was.
@@ -174,14 +222,6 @@ fn time(value: &str, kind: &str, at: f64) -> String {
     #[expect(clippy::cast_precision_loss)] // milliseconds of this century
     let ahead = parsed.map(|time| time.timestamp_millis() as f64 - at).unwrap_or_default();
     if ahead.abs() < NOW { "now()".to_owned() } else { format!("(now() + interval '{ahead:.0} milliseconds')::{kind}") }
-}
-
-/// The first UUID in a text, with its place.
-fn find_id(text: &str) -> Option<(usize, &str)> {
-    (0..text.len()).filter(|at| text.is_char_boundary(*at)).find_map(|at| {
-        let part = text.get(at..at + 36)?;
-        (part.as_bytes()[8] == b'-' && Uuid::try_parse(part).is_ok()).then_some((at, part))
-    })
 }
 
 /// The statement with expressions in the place of `$1`…
@@ -233,8 +273,9 @@ mod tests {
         let other = "0197a3c5-0000-7000-8000-000000000002";
         let alone = writer.expression(id, other, "uuid", 0.0);
         assert_eq!(alone, "(lpad(to_hex((:v0)::bigint), 12, '0') || '70008000000000000000')::uuid");
-        let within = writer.expression(&format!("{{\"order\": \"{id}\"}}"), other, "jsonb", 0.0);
-        assert!(within.contains(":v0") && within.ends_with("::jsonb"), "{within}");
+        let order = |id, number| format!("{{\"order\": \"{id}\", \"number\": {number}, \"place\": 1}}");
+        let within = writer.expression(&order(id, 7), &order(other, 8), "jsonb", 0.0);
+        assert!(within.contains(":v0") && within.contains("(:v1)::bigint::text || ', \"place\": '"), "{within}");
         let variant = writer.expression("{00000000-0000-4000-8000-000000000001}", "{}", "uuid[]", 0.0);
         assert_eq!(variant, "('{' || (:variant)::uuid::text || '}')::uuid[]");
     }

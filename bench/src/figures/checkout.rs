@@ -35,7 +35,7 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
     for number in 0..PRODUCTS {
         variants.push(make_product(shop, &token, &format!("checkout-{number}"), UNITS).await?);
     }
-    let bound = Bound::of(shop, &variants).await?;
+    let bound = Bound::of(bench, shop, &variants).await?;
     let trips: Vec<String> =
         bound.sides.iter().map(|side| format!("{} on {}", side.script.round_trips, side.database.name())).collect();
     report.note(format!("checkout: round trips to PostgreSQL: {}.", trips.join(", ")));
@@ -78,7 +78,7 @@ struct Reached {
 }
 
 impl Bound {
-    async fn of(shop: &Shop, variants: &[String]) -> anyhow::Result<Self> {
+    async fn of(bench: &Bench, shop: &Shop, variants: &[String]) -> anyhow::Result<Self> {
         list_bought(shop, variants).await?;
         let (one, other, bought) = capture_two(shop, variants).await?;
         let mut sides = Vec::new();
@@ -88,8 +88,8 @@ impl Bound {
             let (one, other) = (of(&one), of(&other));
             ensure!(!one.is_empty(), "a checkout sends nothing to {role}");
             let script = replay::script(&database, &one, &other, &bought).await?;
-            let file = shop.scratch(&format!("checkout-{role}.sql"));
-            std::fs::write(&file, &script.text)?;
+            let file = bench.scripts.clone().unwrap_or_else(|| shop.scratch("")).join(format!("checkout-{role}.sql"));
+            std::fs::write(&file, &script.text).with_context(|| format!("{} cannot be written", file.display()))?;
             sides.push(Side { database, script, file, clients: 0 });
         }
         let trips: usize = sides.iter().map(|side| side.script.round_trips).sum();
@@ -186,7 +186,9 @@ async fn capture_two(shop: &Shop, variants: &[String]) -> anyhow::Result<(Vec<St
     let _: buy::Outcome = load::run("buy", &plan(variants, WARM_UP)).await?;
     let mut captured: Vec<Vec<Statement>> = Vec::new();
     let mut bought = Vec::new();
-    for variant in variants.iter().take(CAPTURED) {
+    for (number, variant) in (1..).zip(variants.iter().take(CAPTURED)) {
+        // Each has been bought another number of times, so that what counts purchases differs between the checkouts.
+        let _: buy::Outcome = load::run("buy", &plan(std::slice::from_ref(variant), number)).await?;
         tokio::time::sleep(SETTLED).await;
         capture.statements()?;
         let _: buy::Outcome = load::run("buy", &plan(std::slice::from_ref(variant), 1)).await?;

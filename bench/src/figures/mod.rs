@@ -60,6 +60,8 @@ pub struct Bench {
     pub seconds: f64,
     /// Rounds of a comparison.
     pub rounds: u32,
+    /// Where to leave the scripts for pgbench.
+    pub scripts: Option<PathBuf>,
 }
 
 impl Bench {
