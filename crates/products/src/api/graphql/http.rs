@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use kernel::{Context, ErrorKind, Failure, Scope};
 use runtime::http::extract::{body_failure, parse_json};
+use runtime::http::reply::FailureBody;
 use runtime::http::{ApiError, Caller};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -86,8 +87,13 @@ struct Rendered {
     operation_id = "graphql",
     tag = "products",
     request_body = GraphqlRequest,
-    responses((status = 200, description = "The answer", content(
-        (GraphqlAnswer = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))))
+    responses(
+        (status = 200, description = "The answer", content(
+            (GraphqlAnswer = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))),
+        (status = 400, description = "Not a GraphQL request, or one that cannot be run", content(
+            (FailureBody = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))),
+        (status = 403, description = "The access token does not allow a mutation"),
+        (status = 406, description = "None of the media types that the caller accepts can be served"))
 )]
 pub async fn graphql(
     State(products): State<Arc<Products>>,
@@ -112,8 +118,13 @@ pub async fn graphql(
         ("variables" = Option<String>, Query, description = "Values of variables, as JSON", max_length = 16384),
         ("extensions" = Option<String>, Query, description = "Not used", max_length = 16384),
     ),
-    responses((status = 200, description = "The answer", content(
-        (GraphqlAnswer = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))))
+    responses(
+        (status = 200, description = "The answer", content(
+            (GraphqlAnswer = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))),
+        (status = 400, description = "Not a GraphQL request, or one that cannot be run", content(
+            (FailureBody = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))),
+        (status = 405, description = "A mutation takes POST"),
+        (status = 406, description = "None of the media types that the caller accepts can be served"))
 )]
 pub async fn graphql_query(
     State(products): State<Arc<Products>>,
