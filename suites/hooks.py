@@ -67,6 +67,8 @@ def name_objects_that_exist(case):
     parameters = stock.parameters(operation)
     if parameters:
         case.path_parameters = {**case.path_parameters, **parameters}
+    if not is_negative(case, ParameterLocation.BODY):
+        case.body = stock.body(operation, case.body)
 
 
 def sent_by_a_person(case):

@@ -24,7 +24,7 @@ class Stock:
         self._logins = {entry["name"]: json.loads(entry["loginEndpointAuth"]["payloadRaw"]) for entry in people}
         self._tokens, self._lock = {}, threading.RLock()
         self.people = {self.mine("GET", "/api/v1/users/me", name=name)["id"] for name in self._logins}
-        self._private = set()
+        self._private, self._known_variants = set(), []
 
     def token(self, name):
         with self._lock:
@@ -58,6 +58,61 @@ class Stock:
             addresses.append(self.mine("POST", "/api/v1/users/me/addresses", ADDRESS))
         return {"id": self._keep(addresses[-1]["id"])}
 
+    def cart(self, lines=1):
+        """A cart that is ready to be completed."""
+        lines = [{"variant_id": variant, "quantity": 1} for variant in self._variants()[:lines]]
+        cart = self.mine("POST", "/api/v1/carts", {"shipping_address": ADDRESS, "line_items": lines})
+        path = f"/api/v1/carts/{cart['id']}"
+        self.mine("PUT", f"{path}/shipping-option", {"option": "standard"})
+        cart = self.mine("POST", f"{path}/payment-sessions", {"provider": "manual"})
+        return {"id": self._keep(cart["id"])}
+
+    def line_item(self):
+        cart = self.mine("GET", f"/api/v1/carts/{self.cart()['id']}")
+        return {"id": cart["id"], "line_id": cart["line_items"][0]["id"]}
+
+    def order(self):
+        order = self.mine("POST", f"/api/v1/carts/{self.cart()['id']}/complete")
+        return {"id": self._keep(order["id"])}
+
+    def paid_order(self):
+        payment = self.payment()
+        path = f"/api/v1/admin/orders/{payment['id']}/payments/{payment['payment_id']}/capture"
+        self.mine("POST", path, name="staff")
+        return {"id": payment["id"]}
+
+    def payment(self):
+        order = self.mine("GET", f"/api/v1/orders/{self.order()['id']}")
+        return {"id": order["id"], "payment_id": order["payments"][0]["id"]}
+
+    def product_import(self):
+        file = b"handle,name,sku,price_EUR\nsuite-mug,Suite mug,SUITE-MUG,9.90\n"
+        status, answer = self.shop.call(
+            "POST", "/api/v1/admin/products/imports", file, self.token("staff"), {"Content-Type": "text/csv"}
+        )
+        if status != 200:
+            raise RuntimeError(f"an import: {status} {answer}")
+        return {"id": answer["data"]["id"]}
+
+    def body(self, operation, body):
+        """The body, about a variant that exists where it names one."""
+        if operation == "add_line_item" and isinstance(body, dict):
+            return {**body, "variant_id": self._variants()[0]}
+        if operation == "create_cart" and isinstance(body, dict) and body.get("line_items"):
+            pairs = zip(body["line_items"], self._variants())
+            return {**body, "line_items": [{**line, "variant_id": variant} for line, variant in pairs]}
+        return body
+
+    def _variants(self):
+        with self._lock:
+            if not self._known_variants:
+                query = "{ products(first: 50, filter: {inStock: true}) { nodes { variants { id inventoryCount } } } }"
+                answer = self.mine("POST", "/api/v1/graphql", {"query": query})
+                variants = [variant for product in answer["products"]["nodes"] for variant in product["variants"]]
+                variants.sort(key=lambda variant: -variant["inventoryCount"])
+                self._known_variants = [variant["id"] for variant in variants]
+            return self._known_variants
+
     def _keep(self, private):
         self._private.add(private)
         return private
@@ -68,4 +123,21 @@ class Stock:
         "suspend_user": stranger,
         "update_address": address,
         "delete_address": address,
+        "get_cart": cart,
+        "update_cart": cart,
+        "add_line_item": cart,
+        "update_line_item": line_item,
+        "remove_line_item": line_item,
+        "list_shipping_options": cart,
+        "set_shipping_option": cart,
+        "create_payment_session": cart,
+        "complete_cart": cart,
+        "get_order": order,
+        "list_order_events": order,
+        "get_admin_order": order,
+        "create_fulfillment": order,
+        "cancel_order": order,
+        "capture_payment": payment,
+        "create_refund": paid_order,
+        "get_product_import": product_import,
     }
