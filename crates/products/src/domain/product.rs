@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_listing_price_follows_the_currency() {
         assert_eq!(figure(1250, "EUR").as_deref(), Some("12.50"));
-        assert_eq!(figure(1200, "JPY").as_deref(), Some("1200"));
+        assert_eq!(figure(1200, "JPY").as_deref(), Some("1200.00"));
         assert_eq!(figure(1239, "KWD").as_deref(), Some("1.23"));
         assert_eq!(figure(9_999_999_999, "EUR").as_deref(), Some("99999999.99"));
         assert_eq!(figure(10_000_000_000, "EUR"), None);
