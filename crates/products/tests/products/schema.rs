@@ -1,5 +1,8 @@
 //! Rules that the tables and the published schema keep to.
 
+use pg::migrate::{Back, down, up};
+use test_kit::TestDb;
+
 use crate::support::Shop;
 
 #[tokio::test]
@@ -8,6 +11,18 @@ async fn the_tables_keep_to_the_rules() {
     let mut conn = shop.test_db.owner().acquire().await.unwrap();
     let findings = pg::catalogue::findings(&mut conn, &products::SCHEMA).await.unwrap();
     assert_eq!(findings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn migrations_up_down_and_up_leave_the_same_schema() {
+    let db = TestDb::new(&products::SCHEMA).await;
+    let mut conn = db.owner().acquire().await.unwrap();
+    let before = pg::catalogue::describe(&mut conn).await.unwrap();
+    let undone = down(db.owner(), &products::SCHEMA, Back::To(0)).await.unwrap();
+    let bare = pg::catalogue::describe(&mut conn).await.unwrap();
+    assert!(!undone.is_empty() && bare.len() < before.len());
+    up(db.owner(), &products::SCHEMA).await.unwrap();
+    assert_eq!(pg::catalogue::describe(&mut conn).await.unwrap(), before);
 }
 
 #[tokio::test]
