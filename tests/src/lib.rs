@@ -3,6 +3,8 @@
 //! [`TestShop::start`] makes the roles' databases and starts every role in this process behind a real socket.
 //! [`Buyer`] is a client: a guest, a customer or staff.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by its panic")]
+
 mod buyer;
 mod shop;
 

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::Buyer;
 
 /// Time that set-up calls may take.
-const BUDGET: Duration = Duration::from_secs(60);
+const BUDGET: Duration = Duration::from_mins(1);
 
 /// Every role in this process, on databases of its own, behind a real socket.
 pub struct TestShop {

@@ -1,6 +1,8 @@
 //! The process is killed at each step of a checkout and started again: every order ends placed or cancelled with its stock
 //! back, none in between.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ const STEPS: [&str; 5] = [
 ];
 
 /// How long a shop may take to start, or an order to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A shop as a process of its own, with its data in a temporary folder.
 struct Process {

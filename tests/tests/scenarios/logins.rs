@@ -6,7 +6,7 @@ use tradepost_tests::TestShop;
 async fn refused(login: &str, statement: &'static str) {
     let mut conn = PgConnection::connect(login).await.expect("the login connects to its own database");
     let error = sqlx::query(statement).execute(&mut conn).await.expect_err(statement);
-    let code = error.as_database_error().and_then(|e| e.code().map(|c| c.into_owned()));
+    let code = error.as_database_error().and_then(|e| e.code().map(std::borrow::Cow::into_owned));
     assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
 }
 
@@ -42,7 +42,7 @@ async fn a_login_cannot_enter_another_roles_database() {
     let database = other.rsplit_once('/').unwrap().1;
     let foreign = format!("{}/{database}", own.rsplit_once('/').unwrap().0);
     let error = PgConnection::connect(&foreign).await.expect_err("another role's database");
-    let code = error.as_database_error().and_then(|e| e.code().map(|c| c.into_owned()));
+    let code = error.as_database_error().and_then(|e| e.code().map(std::borrow::Cow::into_owned));
     assert_eq!(code.as_deref(), Some("42501"), "{error}");
     shop.stop().await;
 }

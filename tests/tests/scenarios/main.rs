@@ -1,5 +1,7 @@
 //! What a shop must hold, from the outside.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 mod concurrency;
 mod logins;
 mod privacy;

@@ -54,7 +54,7 @@ fn assert_nothing_personal(place: &str, text: &str) {
         let word = word.to_lowercase();
         assert!(!lower.contains(&word), "`{word}` is in {place}");
         // What is kept as bytes is dumped in hexadecimal.
-        let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = word.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert!(!lower.contains(&hex), "`{word}` is in {place} as bytes");
     }
 }
