@@ -89,10 +89,11 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Product>, 
     .await
 }
 
-/// Locks the products of variants, in one order for everyone, so that no two transactions wait for each other.
+/// Locks the products of variants, in one order for everyone, so that no two transactions wait for each other. Planned
+/// once, as `variants::offers`.
 pub async fn lock_of_variants(conn: &mut PgConnection, variants: &[Uuid]) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        r#"SELECT id FROM products WHERE id IN (SELECT product_id FROM variants WHERE id = ANY($1))
+        r#"SELECT id FROM products WHERE id IN (SELECT product_id FROM variants WHERE id = ANY((SELECT $1::uuid[])::uuid[]))
            ORDER BY id FOR NO KEY UPDATE"#,
         variants,
     )
