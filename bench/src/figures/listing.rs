@@ -190,7 +190,9 @@ impl Load {
     }
 
     fn tell(&self, name: &str, how: &str, report: &mut Report) {
-        let aim = (how == "answers cached" && name == "listing 100k").then_some(Aim::AtLeast(2000.0));
+        let aim = (name == "listing 100k")
+            .then_some(Aim::AtLeast(2000.0))
+            .or((name == "search 100k").then_some(Aim::AtLeast(1000.0)));
         report.add(name, &format!("{how}: requests per second"), "/s", &self.per_second, aim);
         for (measure, rounds) in [("p50", &self.p50), ("p95", &self.p95), ("p99", &self.p99)] {
             report.add(name, &format!("{how}: {measure}"), "ms", rounds, None);
