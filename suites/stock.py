@@ -95,13 +95,17 @@ class Stock:
         return {"id": answer["data"]["id"]}
 
     def body(self, operation, body):
-        """The body, about a variant that exists where it names one."""
-        if operation == "add_line_item" and isinstance(body, dict):
+        """The body, with something of this shop where it names one: a variant, a way of shipping."""
+        if operation == "create_cart":
+            pairs = zip(body.get("line_items") or [], self._variants())
+            lines = [{**line, "variant_id": variant} for line, variant in pairs]
+            return {**body, "currency": "EUR", "line_items": lines}
+        if operation == "add_line_item":
             return {**body, "variant_id": self._variants()[0]}
-        if operation == "create_cart" and isinstance(body, dict) and body.get("line_items"):
-            pairs = zip(body["line_items"], self._variants())
-            return {**body, "line_items": [{**line, "variant_id": variant} for line, variant in pairs]}
-        return body
+        if operation == "refresh":
+            login = self.shop.must("POST", "/api/v1/auth/login", self._logins["customer-b"])
+            return {"refresh_token": login["refresh_token"]}
+        return {**body, **self.VALUES.get(operation, {})}
 
     def _variants(self):
         with self._lock:
@@ -110,13 +114,29 @@ class Stock:
                 answer = self.mine("POST", "/api/v1/graphql", {"query": query})
                 variants = [variant for product in answer["products"]["nodes"] for variant in product["variants"]]
                 variants.sort(key=lambda variant: -variant["inventoryCount"])
-                self._known_variants = [variant["id"] for variant in variants]
+                self._known_variants = [variant["id"] for variant in variants[:20]]
+                for variant in self._known_variants:
+                    self._fill_up(variant)
             return self._known_variants
+
+    def _fill_up(self, variant):
+        """Enough of it for every request of a run."""
+        mutation = "mutation($input: InventoryLevelSetInput!) { inventoryLevelSet(input: $input) { userErrors { code } } }"
+        variables = {"input": {"variantId": variant, "onHand": 1_000_000}}
+        answer = self.mine("POST", "/api/v1/graphql", {"query": mutation, "variables": variables}, name="staff")
+        if answer["inventoryLevelSet"]["userErrors"]:
+            raise RuntimeError(f"stock of {variant}: {answer}")
 
     def _keep(self, private):
         self._private.add(private)
         return private
 
+    # By operation, what its body says.
+    VALUES = {
+        "set_shipping_option": {"option": "standard"},
+        "create_payment_session": {"provider": "manual"},
+        "create_refund": {"amount": 1, "payment_id": None},
+    }
     # By operation, what its path is about.
     OBJECTS = {
         "get_user": user,

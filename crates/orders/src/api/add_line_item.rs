@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use runtime::http::extract::whole_number;
 use runtime::http::{ApiError, Caller, Data, IfMatch, Json, PathParam, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -19,6 +20,7 @@ pub struct AddLineItemRequest {
     /// The variant.
     variant_id: Uuid,
     /// How many.
+    #[serde(deserialize_with = "whole_number")]
     #[schema(schema_with = fields::quantity)]
     quantity: i64,
 }
@@ -29,7 +31,10 @@ pub struct AddLineItemRequest {
     path = "/api/v1/carts/{id}/line-items",
     operation_id = "add_line_item",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = AddLineItemRequest,
     responses((status = 200, description = "The changed cart", body = Data<CartView>))
 )]

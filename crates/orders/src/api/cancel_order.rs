@@ -28,7 +28,10 @@ pub struct CancelOrderRequest {
     path = "/api/v1/admin/orders/{id}/cancel",
     operation_id = "cancel_order",
     tag = "admin",
-    params(("id" = Uuid, Path, description = "The order")),
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = CancelOrderRequest,
     responses((status = 200, description = "The order", body = Data<OrderView>))
 )]

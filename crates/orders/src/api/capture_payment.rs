@@ -15,7 +15,11 @@ use crate::{Orders, ops};
     path = "/api/v1/admin/orders/{id}/payments/{payment_id}/capture",
     operation_id = "capture_payment",
     tag = "admin",
-    params(("id" = Uuid, Path, description = "The order"), ("payment_id" = Uuid, Path, description = "The payment")),
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("payment_id" = Uuid, Path, description = "The payment"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     responses((status = 200, description = "The order", body = Data<OrderView>))
 )]
 pub async fn capture_payment(

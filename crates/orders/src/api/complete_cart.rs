@@ -17,7 +17,10 @@ use crate::{Orders, ops};
     path = "/api/v1/carts/{id}/complete",
     operation_id = "complete_cart",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     responses((status = 201, description = "The order", body = Data<OrderView>))
 )]
 pub async fn complete_cart(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use kernel::text::Checks;
 use kernel::{Currency, FieldError};
+use runtime::http::extract::whole_number;
 use runtime::http::{ApiError, Caller, Data, Json, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -22,7 +23,7 @@ use crate::{Orders, ops};
 #[serde(deny_unknown_fields)]
 pub struct CreateCartRequest {
     /// What prices are in; the shop's first currency when left out.
-    #[schema(value_type = Option<String>, min_length = 3, max_length = 3, pattern = "^[A-Z]{3}$")]
+    #[schema(schema_with = fields::known_currency_or_null)]
     currency: Option<String>,
     /// Where mail about the order goes; a signed-in user's own when left out.
     #[schema(schema_with = fields::email_or_null)]
@@ -44,6 +45,7 @@ pub struct NewLineItem {
     /// The variant.
     variant_id: Uuid,
     /// How many.
+    #[serde(deserialize_with = "whole_number")]
     #[schema(schema_with = fields::quantity)]
     quantity: i64,
 }

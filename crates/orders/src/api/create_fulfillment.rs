@@ -6,6 +6,7 @@ use axum::extract::State;
 use events::order::LineQuantity;
 use kernel::Failure;
 use kernel::text::Checks;
+use runtime::http::extract::whole_number;
 use runtime::http::{ApiError, Caller, Data, IfMatch, Json, PathParam, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -40,6 +41,7 @@ pub struct FulfilledLine {
     /// The line of the order.
     line_id: Uuid,
     /// How many.
+    #[serde(deserialize_with = "whole_number")]
     #[schema(schema_with = fields::quantity)]
     quantity: i64,
 }
@@ -50,7 +52,10 @@ pub struct FulfilledLine {
     path = "/api/v1/admin/orders/{id}/fulfillments",
     operation_id = "create_fulfillment",
     tag = "admin",
-    params(("id" = Uuid, Path, description = "The order")),
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = CreateFulfillmentRequest,
     responses((status = 200, description = "The order", body = Data<OrderView>))
 )]

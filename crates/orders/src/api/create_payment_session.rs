@@ -27,7 +27,10 @@ pub struct CreatePaymentSessionRequest {
     path = "/api/v1/carts/{id}/payment-sessions",
     operation_id = "create_payment_session",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = CreatePaymentSessionRequest,
     responses((status = 200, description = "The cart with its payment session", body = Data<CartView>))
 )]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use kernel::Failure;
 use kernel::money::MAX_AMOUNT;
+use runtime::http::extract::whole_number;
 use runtime::http::{ApiError, Caller, Data, IfMatch, Json, PathParam, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -20,6 +21,7 @@ use crate::{Orders, ops};
 #[serde(deny_unknown_fields)]
 pub struct CreateRefundRequest {
     /// How much, in minor units of the order's currency.
+    #[serde(deserialize_with = "whole_number")]
     #[schema(schema_with = fields::positive_amount)]
     amount: i64,
     /// The payment; the captured one when left out.
@@ -35,7 +37,10 @@ pub struct CreateRefundRequest {
     path = "/api/v1/admin/orders/{id}/refunds",
     operation_id = "create_refund",
     tag = "admin",
-    params(("id" = Uuid, Path, description = "The order")),
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = CreateRefundRequest,
     responses((status = 200, description = "The order", body = Data<OrderView>))
 )]

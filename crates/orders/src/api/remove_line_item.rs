@@ -15,7 +15,11 @@ use crate::{Orders, ops};
     path = "/api/v1/carts/{id}/line-items/{line_id}",
     operation_id = "remove_line_item",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart"), ("line_id" = Uuid, Path, description = "The line")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("line_id" = Uuid, Path, description = "The line"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     responses((status = 200, description = "The changed cart", body = Data<CartView>))
 )]
 pub async fn remove_line_item(

@@ -27,7 +27,10 @@ pub struct SetShippingOptionRequest {
     path = "/api/v1/carts/{id}/shipping-option",
     operation_id = "set_shipping_option",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = SetShippingOptionRequest,
     responses((status = 200, description = "The changed cart", body = Data<CartView>))
 )]

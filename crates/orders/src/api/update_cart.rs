@@ -41,7 +41,10 @@ pub struct UpdateCartRequest {
     path = "/api/v1/carts/{id}",
     operation_id = "update_cart",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = UpdateCartRequest,
     responses((status = 200, description = "The changed cart", body = Data<CartView>))
 )]

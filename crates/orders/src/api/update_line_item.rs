@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use runtime::http::extract::whole_number;
 use runtime::http::{ApiError, Caller, Data, IfMatch, Json, PathParam, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use crate::{Orders, ops};
 #[serde(deny_unknown_fields)]
 pub struct UpdateLineItemRequest {
     /// How many.
+    #[serde(deserialize_with = "whole_number")]
     #[schema(schema_with = fields::quantity)]
     quantity: i64,
 }
@@ -27,7 +29,11 @@ pub struct UpdateLineItemRequest {
     path = "/api/v1/carts/{id}/line-items/{line_id}",
     operation_id = "update_line_item",
     tag = "carts",
-    params(("id" = Uuid, Path, description = "The cart"), ("line_id" = Uuid, Path, description = "The line")),
+    params(
+        ("id" = Uuid, Path, description = "The cart"),
+        ("line_id" = Uuid, Path, description = "The line"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on")
+    ),
     request_body = UpdateLineItemRequest,
     responses((status = 200, description = "The changed cart", body = Data<CartView>))
 )]

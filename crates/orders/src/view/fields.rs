@@ -1,7 +1,9 @@
 //! Schemas of the fields that requests and answers share. Lengths and patterns come from the domain, which enforces them.
 
-use kernel::COUNTRIES;
+use std::sync::LazyLock;
+
 use kernel::money::MAX_AMOUNT;
+use kernel::{COUNTRIES, Currency};
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
@@ -48,6 +50,18 @@ pub fn positive_amount() -> Object {
 
 pub fn currency() -> Object {
     text("^[A-Z]{3}$", 3, 3).build()
+}
+
+/// A currency that a caller may name.
+pub fn known_currency_or_null() -> Object {
+    static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let letters = || 'A'..='Z';
+        let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
+        codes.filter(|code| code.parse::<Currency>().is_ok()).collect()
+    });
+    let values = KNOWN.iter().map(|code| Some(code.as_str())).chain([None]);
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(types).enum_values(Some(values)).build()
 }
 
 pub fn quantity() -> Object {

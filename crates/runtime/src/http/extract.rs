@@ -1,11 +1,13 @@
 //! What handlers take. Each refuses bad input with a code and the field.
 
+use std::fmt;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::header;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError};
 use kernel::{Context, ErrorKind, Failure, FieldError};
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, Deserializer, Unexpected, Visitor};
 
 use super::reply::ApiError;
 
@@ -106,6 +108,39 @@ fn wrong_field(path: &str, message: &str) -> Failure {
         _ => (path.to_owned(), "INVALID_VALUE"),
     };
     Failure::invalid(vec![FieldError::new(field, code, sentence)])
+}
+
+/// Reads a whole number as JSON Schema means it: `2.0` is 2. For `#[serde(deserialize_with)]`.
+pub fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_i64(WholeNumber)
+}
+
+struct WholeNumber;
+
+impl Visitor<'_> for WholeNumber {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
+        // Beyond this, floating point leaves whole numbers out.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() == 0.0 && number.abs() <= EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the range")]
+            return Ok(number as i64);
+        }
+        Err(E::invalid_value(Unexpected::Float(number), &self))
+    }
 }
 
 /// The query string. 400 `INVALID_QUERY`, with the message of what is wrong.
@@ -220,6 +255,17 @@ mod tests {
         assert_eq!(refusal(r#"{"lines":[{"quantity":-1}]}"#), invalid("lines[0].quantity:INVALID_VALUE"));
         assert_eq!(refusal(r#"{"lines":[{"quantity":1,"colour":2}]}"#), invalid("lines[0].colour:UNKNOWN_FIELD"));
         assert_eq!(refusal(r#"{"lines":[{}]}"#), invalid("lines[0].quantity:MISSING_FIELD"));
+    }
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        #[derive(Deserialize)]
+        struct Units(#[serde(deserialize_with = "whole_number")] i64);
+        let read = |text: &str| serde_json::from_str::<Units>(text).ok().map(|units| units.0);
+        assert_eq!([read("7"), read("7.0"), read("-7e0"), read("70e-1")], [Some(7), Some(7), Some(-7), Some(7)]);
+        for text in ["7.5", "1e300", "18446744073709551615", "\"7\"", "null", "true"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

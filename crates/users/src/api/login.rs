@@ -65,7 +65,8 @@ impl From<ops::Tokens> for TokensView {
     request_body = LoginRequest,
     responses(
         (status = 200, description = "Tokens of a new session", body = Data<TokensView>),
-        (status = 401, description = "Email or password is wrong")
+        (status = 401, description = "Email or password is wrong"),
+        (status = 403, description = "The account is suspended")
     )
 )]
 pub async fn login(

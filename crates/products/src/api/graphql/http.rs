@@ -22,6 +22,15 @@ use super::{Ask, errors, limits};
 use crate::Products;
 use crate::cache::{Answer, Sources};
 
+/// Longest name of an operation.
+const MAX_NAME_CHARS: usize = 256;
+/// Longest document in a query string; together with what follows it fits the longest URI.
+const MAX_QUERY_CHARS: usize = 2048;
+/// Longest variables in a query string.
+const MAX_VARIABLES_CHARS: usize = 1024;
+/// Longest extensions in a query string.
+const MAX_EXTENSIONS_CHARS: usize = 512;
+
 /// A GraphQL request.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -113,10 +122,10 @@ pub async fn graphql(
     operation_id = "graphql_query",
     tag = "products",
     params(
-        ("query" = String, Query, description = "The document", max_length = 16384),
+        ("query" = String, Query, description = "The document", max_length = 2048),
         ("operationName" = Option<String>, Query, description = "Which operation to run", max_length = 256),
-        ("variables" = Option<String>, Query, description = "Values of variables, as JSON", max_length = 16384),
-        ("extensions" = Option<String>, Query, description = "Not used", max_length = 16384),
+        ("variables" = Option<String>, Query, description = "Values of variables, as JSON", max_length = 1024),
+        ("extensions" = Option<String>, Query, description = "Not used, JSON", max_length = 512),
     ),
     responses(
         (status = 200, description = "The answer", content(
@@ -124,7 +133,8 @@ pub async fn graphql(
         (status = 400, description = "Not a GraphQL request, or one that cannot be run", content(
             (FailureBody = "application/json"), (GraphqlAnswer = "application/graphql-response+json"))),
         (status = 405, description = "A mutation takes POST"),
-        (status = 406, description = "None of the media types that the caller accepts can be served"))
+        (status = 406, description = "None of the media types that the caller accepts can be served"),
+        (status = 414, description = "The parameters together are longer than a URI may be: use POST"))
 )]
 pub async fn graphql_query(
     State(products): State<Arc<Products>>,
@@ -195,6 +205,7 @@ impl Prepared {
     /// Checks a request before it is validated: its size, its operation, and whether the caller may run that.
     fn new(request: GraphqlRequest, products: &Products, context: &Context, is_get: bool) -> Result<Self, Failure> {
         let invalid = |message: String| Failure::new(ErrorKind::Malformed, "GRAPHQL_INVALID", message);
+        bounded("operationName", request.operation_name.as_deref(), MAX_NAME_CHARS)?;
         limits::check_text(&request.query, &products.graphql)?;
         let document =
             async_graphql::parser::parse_query(&request.query).map_err(|error| invalid(error.to_string()))?;
@@ -282,7 +293,18 @@ fn parse_query_string(key: &Bytes) -> Result<GraphqlRequest, Failure> {
         text.map_or(Ok(None), |text| parse_json::<Option<serde_json::Map<_, _>>>(text.as_bytes())).map_err(malformed)
     };
     let QueryParameters { query, operation_name, variables, extensions } = parameters;
+    bounded("query", Some(&query), MAX_QUERY_CHARS)?;
+    bounded("variables", variables.as_deref(), MAX_VARIABLES_CHARS)?;
+    bounded("extensions", extensions.as_deref(), MAX_EXTENSIONS_CHARS)?;
     Ok(GraphqlRequest { query, operation_name, variables: object(variables)?, extensions: object(extensions)? })
+}
+
+/// Refuses a text that is longer than the document of the API says.
+fn bounded(field: &str, text: Option<&str>, max: usize) -> Result<(), Failure> {
+    if text.is_none_or(|text| text.chars().count() <= max) {
+        return Ok(());
+    }
+    Err(malformed(Failure::invalid_field(field, "TOO_LONG", format!("{field} takes at most {max} characters"))))
 }
 
 /// GraphQL over HTTP answers every request that is not well formed with 400.
