@@ -39,6 +39,8 @@ pub enum Message {
     Opened(Format),
     /// Its next products.
     Batch(Batch),
+    /// It has been read to its end.
+    Ended,
     /// It cannot be read on.
     Failed(Failure),
 }
@@ -89,14 +91,23 @@ fn read(source: impl Read, plan: Plan, sender: &mpsc::Sender<Message>) -> Result
         skip(&mut reader, count, checksum)?;
         batch.position = count;
     }
-    while let Some(item) = reader.read()? {
-        batch.add(item);
+    let end = loop {
+        match reader.read() {
+            Ok(Some(item)) => batch.add(item),
+            Ok(None) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
         if batch.is_full() {
             let next = Batch { position: batch.position, ..Batch::default() };
             send(Message::Batch(std::mem::replace(&mut batch, next)))?;
         }
+    };
+    // What was read is imported, also when the rest cannot be read.
+    if !batch.drafts.is_empty() || batch.rejected > 0 {
+        send(Message::Batch(batch))?;
     }
-    if batch.drafts.is_empty() && batch.rejected == 0 { Ok(()) } else { send(Message::Batch(batch)) }
+    end?;
+    send(Message::Ended)
 }
 
 /// Reads past the products that were imported before. They have to be the same ones.

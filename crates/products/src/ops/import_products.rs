@@ -105,8 +105,9 @@ impl Products {
         let reading = batches::Plan { format, currency: self.currency, skip };
         let (mut messages, bytes) = batches::spawn(source, reading);
         let Some(mut run) = self.start(&mut messages, &options, before).await? else {
-            return Ok(ImportReport { finished: true, ..ImportReport::default() });
+            return Ok(ImportReport::default());
         };
+        on_step(ImportStep::Progress(&run.report(resumed_from, 0)));
         loop {
             let message = tokio::select! {
                 biased;
@@ -121,11 +122,12 @@ impl Products {
                     on_step(ImportStep::Progress(&run.report(resumed_from, read)));
                 }
                 Some(Message::Failed(failure)) => return Err(self.fail_import(run, failure).await),
-                Some(Message::Opened(_)) => {}
-                None => {
+                Some(Message::Ended) => {
                     "finished".clone_into(&mut run.row.state);
                     break;
                 }
+                Some(Message::Opened(_)) => {}
+                None => return Err(self.fail_import(run, reader_gone()).await),
             }
         }
         if run.row.state == "running" {
@@ -158,12 +160,13 @@ impl Products {
         let format = match opened {
             Some(Message::Opened(format)) => format,
             Some(Message::Failed(failure)) => return Err(failure.into()),
-            Some(Message::Batch(_)) | None => return Ok(None),
+            Some(Message::Batch(_) | Message::Ended) | None if options.stop.is_cancelled() => return Ok(None),
+            Some(Message::Batch(_) | Message::Ended) | None => return Err(reader_gone().into()),
         };
         let mut conn = self.db.primary().acquire().await?;
         let categories = Categories::read(&mut conn).await?;
         let row = match before {
-            Some(row) => ImportRow { state: "running".to_owned(), ..row },
+            Some(row) => ImportRow { state: "running".to_owned(), failure: None, ..row },
             None => self.new_row(&mut conn, format, options).await?,
         };
         Ok(Some(Run { row, recorded: !options.dry_run, format, categories, claimed: HashSet::new() }))
@@ -205,14 +208,11 @@ impl Products {
         Ok(())
     }
 
-    /// Notes why the import cannot go on. A source that changed leaves the import open for the right one.
+    /// Notes why the import cannot go on. A source that was cut off, or that is another one, leaves the import open.
     async fn fail_import(&self, mut run: Run, failure: Failure) -> Error {
-        if failure.kind == ErrorKind::Conflict {
-            "stopped".clone_into(&mut run.row.state);
-        } else {
-            "failed".clone_into(&mut run.row.state);
-            run.row.failure = Some(failure.message.to_string());
-        }
+        let state = if failure.kind == ErrorKind::Invalid { "failed" } else { "stopped" };
+        state.clone_into(&mut run.row.state);
+        run.row.failure = Some(failure.message.to_string());
         match self.save_import(&run, &[]).await {
             Ok(()) => failure.into(),
             Err(error) => error,
@@ -226,11 +226,7 @@ impl Products {
             match self.try_batch(run, &batch).await {
                 Err(Error::SlugTaken | Error::SkuTaken) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),
-                Ok(mut refused) => {
-                    let mut rejects = batch.rejects;
-                    rejects.append(&mut refused);
-                    return Ok(rejects);
-                }
+                Ok(rejects) => return Ok(rejects),
             }
         }
     }
@@ -254,14 +250,14 @@ impl Products {
         let plan = plan::plan(&batch.drafts, &ground, claimed);
         let mut row = run.row.clone();
         count(&mut row, batch, &plan);
+        let mut rejects: Vec<Reject> = batch.rejects.iter().chain(&plan.rejects).cloned().collect();
+        rejects.sort_by_key(|reject| reject.line);
         if run.recorded {
             self.write_plan(&mut tx, &plan).await?;
-            let rejects: Vec<Reject> = batch.rejects.iter().chain(&plan.rejects).cloned().collect();
             store::imports::save(&mut tx, &row, &rejects).await?;
             tx.commit().await?;
             self.mark_imported(&plan, made);
         }
-        let rejects = plan.rejects;
         run.row = row;
         Ok(rejects)
     }
@@ -318,6 +314,12 @@ impl Run {
             rejects: rejects.cast_unsigned(),
         }
     }
+}
+
+/// The thread that reads ended without a word.
+fn reader_gone() -> Failure {
+    tracing::error!("the reader of an import ended without a word");
+    Failure::internal()
 }
 
 fn count(row: &mut ImportRow, batch: &Batch, plan: &Plan<'_>) {

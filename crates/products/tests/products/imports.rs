@@ -3,12 +3,19 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use axum::body::Body;
 use futures_util::TryStreamExt;
+use http::{Request, header};
+use http_body_util::BodyExt;
+use kernel::Scope;
 use products::import::{Format, Reject};
 use products::ops::{ExportFormat, ImportOptions, ImportReport, ImportStep};
 use products::{Error, generate};
+use serde_json::json;
 use sqlx::Row;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use uuid::Uuid;
 
 use crate::support::{Shop, context};
 
@@ -164,7 +171,7 @@ async fn a_file_of_some_columns_changes_those_only() {
 async fn an_imported_count_moves_stock_and_never_below_what_orders_hold() {
     let shop = Shop::open().await;
     let (_, variant) = shop.product("lamp", 2000, 5).await;
-    shop.reserve(uuid::Uuid::now_v7(), &[(variant, 3)]).await.unwrap();
+    shop.reserve(Uuid::now_v7(), &[(variant, 3)]).await.unwrap();
     let (report, rejects) = import(&shop, b"handle,sku,inventory\nlamp,SKU-lamp,2\n").await;
     assert_eq!((report.rejected, rejects[0].line, rejects[0].column.as_str()), (1, 2, "inventory"));
     assert_eq!(rejects[0].code, "STOCK_RESERVED");
@@ -198,7 +205,7 @@ async fn an_import_that_was_stopped_goes_on_where_it_was() {
     let shop = Shop::open().await;
     let stop = CancellationToken::new();
     let stop_after_first = |step: ImportStep<'_>| {
-        if let ImportStep::Progress(_) = step {
+        if matches!(step, ImportStep::Progress(report) if report.products > 0) {
             stop.cancel();
         }
     };
@@ -301,7 +308,10 @@ async fn bad_encodings_are_named_and_rows_without_end_are_refused() {
     assert_eq!(code(b"handle,compare_at_EUR\n".to_vec()).await.unwrap_err(), "MISSING_COLUMN");
     assert_eq!(code(b"<xml>".to_vec()).await.unwrap_err(), "UNKNOWN_FORMAT");
     let open_quote = [b"handle,name\na,\"".as_slice(), &vec![b'x'; 5 * 1024 * 1024]].concat();
+    let begun = [b"handle,name\ngood-one,Good\nlost,Lost\na,\"".as_slice(), &vec![b'x'; 5 * 1024 * 1024]].concat();
     assert_eq!(code(open_quote).await.unwrap_err(), "ROW_TOO_LONG");
+    assert_eq!(code(begun).await.unwrap_err(), "ROW_TOO_LONG");
+    assert_eq!(count(&shop, "SELECT count(*) FROM products WHERE slug = 'good-one'").await, 1, "what was read is kept");
     let long_line =
         [b"{\"handle\":\"".as_slice(), &vec![b'x'; 5 * 1024 * 1024], b"\"}\n{\"handle\":\"y\",\"name\":\"Y\"}"]
             .concat();
@@ -333,4 +343,92 @@ async fn the_newer_columns_of_shopify_and_variants_without_sku_are_read() {
     let (_, rejects) = import(&shop, file.replace("9.90", "cheap").as_bytes()).await;
     assert_eq!((rejects[0].line, rejects[0].column.as_str()), (2, "Price"));
     assert!(matches!(Format::detect(file.as_bytes()), Ok(Format::Shopify)));
+}
+
+/// A request with a file as its body.
+fn upload(shop: &Shop, query: &str, content_type: &str, file: Vec<u8>) -> Request<Body> {
+    let token = shop.token(&[Scope::WriteProducts]);
+    let request = Request::post(format!("/api/v1/admin/products/imports{query}"))
+        .header(header::CONTENT_TYPE, content_type)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"));
+    request.body(Body::from(file)).unwrap()
+}
+
+fn download(shop: &Shop, path: &str) -> Request<Body> {
+    let token = shop.token(&[Scope::ReadProducts]);
+    let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_is_the_same_import() {
+    let shop = Shop::open().await;
+    let file = b"handle,name,sku,price_EUR\nmug,Mug,MUG-1,9.90\ncup,Cup,CUP-1,cheap\n".to_vec();
+    let tried = shop.send(upload(&shop, "?dry_run=true", "text/csv", file.clone())).await;
+    assert_eq!(
+        (tried.status, &tried.body["data"]["created"], &tried.body["data"]["id"]),
+        (200, &json!(1), &json!(null))
+    );
+    assert_eq!(count(&shop, "SELECT count(*) FROM products").await, 0);
+    let done = shop.send(upload(&shop, "", "text/csv; charset=utf-8", file)).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    let done = &done.body["data"];
+    assert_eq!((&done["state"], &done["created"], &done["rejected"]), (&json!("finished"), &json!(1), &json!(1)));
+    assert_eq!(done["rejects"][0]["line"], json!(3));
+    let path = format!("/api/v1/admin/products/imports/{}", done["id"].as_str().unwrap());
+    let found = shop.send(download(&shop, &path)).await;
+    assert_eq!((found.status, &found.body["data"]["rejects"]), (200, &done["rejects"]));
+    let unknown = shop.send(download(&shop, &format!("/api/v1/admin/products/imports/{}", Uuid::now_v7()))).await;
+    assert_eq!((unknown.status, &unknown.body["code"]), (404, &json!("IMPORT_NOT_FOUND")));
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_read_is_refused_and_changes_nothing() {
+    let shop = Shop::open().await;
+    for (query, content_type, file, status, code) in [
+        ("", "text/csv", "<xml>", 422, "UNKNOWN_FORMAT"),
+        ("", "text/csv", "", 422, "UNKNOWN_FORMAT"),
+        ("?format=csv", "text/csv", "sku\nX\n", 422, "MISSING_COLUMN"),
+        ("?format=xlsx", "text/csv", "handle\n", 400, "INVALID_QUERY"),
+        ("?colour=red", "text/csv", "handle\n", 400, "INVALID_QUERY"),
+        ("", "application/xml", "handle\n", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ] {
+        let refused = shop.send(upload(&shop, query, content_type, file.into())).await;
+        assert_eq!((refused.status, &refused.body["code"]), (status, &json!(code)), "{query} {file}");
+    }
+    let customer = shop.token(&[Scope::Customer]);
+    let request = Request::post("/api/v1/admin/products/imports").header(header::CONTENT_TYPE, "text/csv");
+    let request =
+        request.header(header::AUTHORIZATION, format!("Bearer {customer}")).body(Body::from("handle\n")).unwrap();
+    assert_eq!(shop.send(request).await.status, 403);
+    assert_eq!(count(&shop, "SELECT count(*) FROM product_imports").await, 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_keeps_what_came() {
+    let shop = Shop::open().await;
+    let chunks = [Ok("{\"handle\":\"mug\",\"name\":\"Mug\"}\n{\"handle\""), Err(std::io::Error::other("gone"))];
+    let mut request = upload(&shop, "", "application/jsonl", Vec::new());
+    *request.body_mut() = Body::from_stream(futures_util::stream::iter(chunks));
+    let answer = shop.send(request).await;
+    assert_eq!((answer.status, &answer.body["code"]), (400, &json!("BODY_INCOMPLETE")));
+    assert_eq!(count(&shop, "SELECT count(*) FROM products").await, 1);
+}
+
+#[tokio::test]
+async fn the_catalog_is_downloaded_as_it_is_imported() {
+    let shop = Shop::open().await;
+    import_clean(&shop, &sample("sample.jsonl")).await;
+    for (query, media_type, format) in
+        [("", "application/x-ndjson", ExportFormat::Jsonl), ("?format=csv", "text/csv", ExportFormat::Csv)]
+    {
+        let request = download(&shop, &format!("/api/v1/admin/products/export{query}"));
+        let response = shop.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &media_type.parse().unwrap())
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(String::from_utf8(body.to_vec()).unwrap(), export(&shop, format).await);
+    }
 }
