@@ -101,10 +101,10 @@ class Stock:
             lines = [{**line, "variant_id": variant} for line, variant in pairs]
             return {**body, "currency": "EUR", "line_items": lines}
         if operation == "add_line_item":
-            return {**body, "variant_id": self._variants()[0]}
+            # One that the cart does not have yet: together they could be more than a line takes.
+            return {**body, "variant_id": self._variants()[-1]}
         if operation == "refresh":
-            login = self.shop.must("POST", "/api/v1/auth/login", self._logins["customer-b"])
-            return {"refresh_token": login["refresh_token"]}
+            return {"refresh_token": self.shop.login(self.shop.customer())["refresh_token"]}
         return {**body, **self.VALUES.get(operation, {})}
 
     def _variants(self):

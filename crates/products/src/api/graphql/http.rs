@@ -289,14 +289,29 @@ fn parse_query_string(key: &Bytes) -> Result<GraphqlRequest, Failure> {
             format!("The query string does not fit: {}", error.body_text()),
         )
     })?;
-    let object = |text: Option<String>| {
-        text.map_or(Ok(None), |text| parse_json::<Option<serde_json::Map<_, _>>>(text.as_bytes())).map_err(malformed)
+    let object = |field: &str, text: Option<String>| {
+        let parsed = text.map_or(Ok(None), |text| parse_json::<Option<serde_json::Map<_, _>>>(text.as_bytes()));
+        parsed.map_err(|failure| malformed(of_parameter(field, failure)))
     };
     let QueryParameters { query, operation_name, variables, extensions } = parameters;
     bounded("query", Some(&query), MAX_QUERY_CHARS)?;
     bounded("variables", variables.as_deref(), MAX_VARIABLES_CHARS)?;
     bounded("extensions", extensions.as_deref(), MAX_EXTENSIONS_CHARS)?;
-    Ok(GraphqlRequest { query, operation_name, variables: object(variables)?, extensions: object(extensions)? })
+    Ok(GraphqlRequest {
+        query,
+        operation_name,
+        variables: object("variables", variables)?,
+        extensions: object("extensions", extensions)?,
+    })
+}
+
+/// Names the parameter in which the JSON stands.
+fn of_parameter(field: &str, mut failure: Failure) -> Failure {
+    failure.message = format!("{field}: {}", failure.message).into();
+    for detail in &mut failure.details {
+        field.clone_into(&mut detail.field);
+    }
+    failure
 }
 
 /// Refuses a text that is longer than the document of the API says.
