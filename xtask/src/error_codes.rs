@@ -8,7 +8,7 @@ use anyhow::Context;
 /// Texts in the form of a code that are something else.
 const NO_CODES: &[&str] = &["PG_VERSION", "LC_ALL", "OWNER_URL"];
 /// Codes of one word, which cannot be told from other texts by their form.
-const ONE_WORD: &[&str] = &["OVERLOADED"];
+const ONE_WORD: &[&str] = &["OVERLOADED", "INCONSISTENT"];
 /// Crates whose codes callers never see.
 const NO_CALLERS: &[&str] = &["server", "test-kit"];
 

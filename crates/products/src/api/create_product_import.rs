@@ -25,7 +25,7 @@ const CONTENT_TYPES: &[&str] = &["text/csv", "application/x-ndjson", "applicatio
 /// Most bytes of a file.
 const LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 /// How long an upload may take.
-const DEADLINE: Duration = Duration::from_secs(3600);
+const DEADLINE: Duration = Duration::from_hours(1);
 /// Most rejects in the answer.
 const SHOWN_REJECTS: usize = 1000;
 

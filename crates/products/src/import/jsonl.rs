@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kernel::Currency;
 
-use super::Reject;
 use super::draft::{self, Draft, Input, Row};
+use super::{Parsed, Reject};
 
 /// Longest line. A longer one is refused, and read past without being held.
 pub const MAX_LINE: usize = 4 * 1024 * 1024;
@@ -38,17 +38,18 @@ pub fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Op
     }
 }
 
-/// A line as a product, or what is wrong with it; with its handle as far as that can be told.
-pub fn parse(number: u64, line: &[u8], length: usize, shop: Currency) -> (String, Result<Draft, Vec<Reject>>) {
+/// A line as a product.
+pub fn parse(number: u64, line: &[u8], length: usize, shop: Currency) -> Parsed {
     let unread = |column: String, code: &'static str, reason: String, raw: String| {
-        (String::new(), Err(vec![Reject { line: number, column, code: code.into(), reason, raw: raw.into() }]))
+        let reject = Reject { line: number, column, code: code.into(), reason, raw: raw.into() };
+        Parsed { handle: String::new(), outcome: Err(vec![reject]) }
     };
     let shown = || String::from_utf8_lossy(&line[..line.len().min(SHOWN)]).into_owned();
     if length > MAX_LINE {
         return unread(String::new(), "ROW_TOO_LONG", format!("a line takes at most {MAX_LINE} bytes"), shown());
     }
     let text = match std::str::from_utf8(line) {
-        Ok(text) => text.trim(),
+        Ok(text) => text.trim_end(),
         Err(error) => {
             let reason = format!("not UTF-8 at byte {} of the line", error.valid_up_to() + 1);
             return unread(String::new(), "INVALID_ENCODING", reason, shown());
@@ -78,5 +79,5 @@ pub fn parse(number: u64, line: &[u8], length: usize, shop: Currency) -> (String
             })
             .collect()),
     };
-    (handle, outcome)
+    Parsed { handle, outcome }
 }

@@ -27,6 +27,7 @@ pub use format::Format;
 pub use reader::{Item, Reader};
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
@@ -43,6 +44,31 @@ pub struct Reject {
     pub reason: String,
     /// The row as it was.
     pub raw: Arc<str>,
+}
+
+/// A product as a format reads it.
+#[derive(Debug)]
+pub struct Parsed {
+    /// Its handle, as far as it can be told.
+    pub handle: String,
+    /// The product, or every reason why its rows are refused.
+    pub outcome: Result<Draft, Vec<Reject>>,
+}
+
+/// Numbers that stand for texts that were seen.
+#[derive(Debug, Default)]
+pub struct Seen(HashSet<u64>);
+
+impl Seen {
+    /// Notes a text. Says whether it is new.
+    pub fn note(&mut self, text: &str) -> bool {
+        self.0.insert(fingerprint(text))
+    }
+
+    /// Whether the text was noted.
+    pub fn has(&self, text: &str) -> bool {
+        self.0.contains(&fingerprint(text))
+    }
 }
 
 /// A number for a text, to remember many texts by. Two of a million share one with a chance of one to thirty million.

@@ -169,10 +169,9 @@ impl Columns {
                 self.options.iter().find(named).and_then(|(_, value)| *value)
             }
             ("variants", ("name", ..)) => self.at("variant_name"),
-            ("variants", (name, ..)) => self.at(name),
             ("options", _) => self.options.get(index).and_then(|(name, _)| *name),
             ("images", ("alt", ..)) => self.at("image_alts"),
-            (name, _) => self.at(name),
+            ("variants", (name, ..)) | (name, _) => self.at(name),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What has to change so that the catalog holds a batch of drafts. Pure: it decides, and writes nothing.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use kernel::{Currency, Money};
 use rust_decimal::Decimal;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::draft::{Draft, DraftVariant, Row};
 use super::snapshot::{KnownProduct, KnownVariant, Snapshot};
-use super::{Format, Reject, fingerprint};
+use super::{Format, Reject, Seen};
 use crate::domain::product::{MAX_VARIANTS, listing_price};
 use crate::domain::{Level, LevelChange, Product};
 
@@ -131,7 +131,7 @@ pub struct Ground<'a> {
 }
 
 /// Plans a batch. `claimed` are SKUs that earlier products of the file brought and that the catalog does not show yet.
-pub fn plan<'a>(drafts: &'a [Draft], ground: &Ground<'a>, claimed: &mut HashSet<u64>) -> Plan<'a> {
+pub fn plan<'a>(drafts: &'a [Draft], ground: &Ground<'a>, claimed: &mut Seen) -> Plan<'a> {
     let mut plan = Plan::default();
     for draft in drafts {
         let known = ground.snapshot.products.get(&draft.slug);
@@ -142,7 +142,9 @@ pub fn plan<'a>(drafts: &'a [Draft], ground: &Ground<'a>, claimed: &mut HashSet<
             continue;
         }
         let unknown = |variant: &&DraftVariant| !ground.snapshot.variants.contains_key(&variant.sku);
-        claimed.extend(draft.variants.iter().filter(unknown).map(|variant| fingerprint(&variant.sku)));
+        for variant in draft.variants.iter().filter(unknown) {
+            claimed.note(&variant.sku);
+        }
         match known {
             Some(known) => plan.change(draft, known, ground),
             None => plan.create(draft, ground),
@@ -152,7 +154,7 @@ pub fn plan<'a>(drafts: &'a [Draft], ground: &Ground<'a>, claimed: &mut HashSet<
 }
 
 /// Why a draft cannot be written to this catalog.
-fn refusals(draft: &Draft, known: Option<&KnownProduct>, ground: &Ground<'_>, claimed: &HashSet<u64>) -> Vec<Reject> {
+fn refusals(draft: &Draft, known: Option<&KnownProduct>, ground: &Ground<'_>, claimed: &Seen) -> Vec<Reject> {
     let mut rejects = Vec::new();
     let mut refuse = |row: &Row, field, code: &'static str, reason: String| {
         let column = ground.format.column(field).to_owned();
@@ -176,7 +178,7 @@ fn refusals(draft: &Draft, known: Option<&KnownProduct>, ground: &Ground<'_>, cl
                     refuse(row, "inventory", "STOCK_RESERVED", reason);
                 }
             }
-            None if claimed.contains(&fingerprint(sku)) => {
+            None if claimed.has(sku) => {
                 refuse(row, "sku", "SKU_TAKEN", format!("{sku} belongs to another product of the file"));
             }
             None => added += 1,

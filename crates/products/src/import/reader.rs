@@ -1,13 +1,12 @@
 //! One product after another, whatever the format.
 
-use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
 use kernel::{Currency, ErrorKind, Failure};
 
 use super::format::{Format, refuse_utf16};
-use super::{Draft, Reject, fingerprint, jsonl, rows};
+use super::{Draft, Parsed, Reject, Seen, jsonl, rows};
 
 /// Bytes read at a time.
 const BUFFER: usize = 64 * 1024;
@@ -31,7 +30,7 @@ pub struct Reader<R> {
     source: Source<R>,
     format: Format,
     shop: Currency,
-    seen: HashSet<u64>,
+    seen: Seen,
 }
 
 impl<R: Read> Reader<R> {
@@ -50,7 +49,7 @@ impl<R: Read> Reader<R> {
             }
             Format::Csv | Format::Shopify => Source::Rows(Box::new(rows::Products::new(source, format, shop)?)),
         };
-        Ok(Self { source, format, shop, seen: HashSet::new() })
+        Ok(Self { source, format, shop, seen: Seen::default() })
     }
 
     /// The format that is read.
@@ -60,9 +59,9 @@ impl<R: Read> Reader<R> {
 
     /// The next product; none at the end. Failures: the file cannot be read on.
     pub fn read(&mut self) -> Result<Option<Item>, Failure> {
-        let (handle, mut outcome, checksum) = match &mut self.source {
-            Source::Rows(rows) => match rows.next()? {
-                Some((handle, outcome)) => (handle, outcome, rows.checksum()),
+        let (Parsed { handle, mut outcome }, checksum) = match &mut self.source {
+            Source::Rows(rows) => match rows.read()? {
+                Some(parsed) => (parsed, rows.checksum()),
                 None => return Ok(None),
             },
             Source::Jsonl { lines, line, number, checksum } => {
@@ -75,11 +74,10 @@ impl<R: Read> Reader<R> {
                     }
                 };
                 checksum.update(line);
-                let (handle, outcome) = jsonl::parse(*number, line, length, self.shop);
-                (handle, outcome, checksum.clone().finalize())
+                (jsonl::parse(*number, line, length, self.shop), checksum.clone().finalize())
             }
         };
-        if !handle.is_empty() && !self.seen.insert(fingerprint(&handle)) {
+        if !handle.is_empty() && !self.seen.note(&handle) {
             outcome = Err(vec![duplicate(&handle, outcome)]);
         }
         Ok(Some(Item { outcome, checksum }))

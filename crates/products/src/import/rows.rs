@@ -8,7 +8,7 @@ use csv::{ByteRecord, StringRecord};
 use kernel::{Currency, ErrorKind, Failure, FieldError};
 
 use super::draft::{self, Draft, Input, Row};
-use super::{Format, Reject, own_csv, shopify};
+use super::{Format, Parsed, Reject, own_csv, shopify};
 
 /// Longest row. Past it no row can be told from the next any more: most likely a quote was never closed.
 const MAX_ROW: usize = 4 * 1024 * 1024;
@@ -94,7 +94,7 @@ impl Built {
 /// The columns of a file, by format.
 enum Columns {
     Own(own_csv::Columns),
-    Shopify(shopify::Columns),
+    Shopify(Box<shopify::Columns>),
 }
 
 /// The products of a CSV.
@@ -141,12 +141,12 @@ impl<R: Read> Products<R> {
         csv.read_record(&mut record).map_err(|error| failure(error, 1))?;
         let header: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
         let columns = match format {
-            Format::Shopify => Columns::Shopify(shopify::Columns::new(&header)?),
+            Format::Shopify => Columns::Shopify(Box::new(shopify::Columns::new(&header)?)),
             Format::Csv | Format::Jsonl => Columns::Own(own_csv::Columns::new(&header)?),
         };
         let checksum = crc32fast::Hasher::new();
         let mut products = Self { csv, budget, header, columns, next: None, shop, checksum };
-        products.next = products.read()?;
+        products.next = products.read_row()?;
         Ok(products)
     }
 
@@ -156,14 +156,14 @@ impl<R: Read> Products<R> {
     }
 
     /// The next product with its handle, or what is wrong with it; none at the end.
-    pub fn next(&mut self) -> Result<Option<(String, Result<Draft, Vec<Reject>>)>, Failure> {
+    pub fn read(&mut self) -> Result<Option<Parsed>, Failure> {
         let Some(first) = self.next.take() else { return Ok(None) };
         let handle = self.handle(&first);
         let mut rows = vec![first];
         let mut bytes = 0;
         let mut beyond = None;
         loop {
-            let row = self.read()?;
+            let row = self.read_row()?;
             match row {
                 Some(row) if self.handle(&row) == handle => {
                     self.checksum.update(row.cells.as_slice().as_bytes());
@@ -195,10 +195,10 @@ impl<R: Read> Products<R> {
                 }])
             }
         };
-        Ok(Some((handle, outcome)))
+        Ok(Some(Parsed { handle, outcome }))
     }
 
-    fn read(&mut self) -> Result<Option<CsvRow>, Failure> {
+    fn read_row(&mut self) -> Result<Option<CsvRow>, Failure> {
         self.budget.set(MAX_ROW);
         let mut record = ByteRecord::new();
         let more =

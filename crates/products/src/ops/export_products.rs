@@ -99,9 +99,10 @@ impl Export {
         }
         let mut images: HashMap<Uuid, Vec<export::Image>> = HashMap::new();
         for image in store::products::images(&mut self.tx, &ids).await? {
-            let written = match image.alt.is_empty() {
-                true => export::Image::Url(image.url),
-                false => export::Image::Described { url: image.url, alt: image.alt },
+            let written = if image.alt.is_empty() {
+                export::Image::Url(image.url)
+            } else {
+                export::Image::Described { url: image.url, alt: image.alt }
             };
             images.entry(image.product_id).or_default().push(written);
         }

@@ -1,6 +1,5 @@
 //! Writes a catalog file into the catalog: adds what is new, changes what differs, leaves what is the same.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use events::product::{self, ProductCreated, ProductUpdated};
@@ -15,7 +14,7 @@ use super::{data, emit_levels, require_write};
 use crate::cache::Tag;
 use crate::import::batches::{self, Batch, Message};
 use crate::import::plan::{self, Ground, Plan};
-use crate::import::{Format, Reject};
+use crate::import::{Format, Reject, Seen};
 use crate::ops::import_categories::Categories;
 use crate::store::imports::ImportRow;
 use crate::{Error, Products, store};
@@ -80,7 +79,7 @@ struct Run {
     format: Format,
     categories: Categories,
     /// SKUs that this run would have added, as numbers; only of a dry run.
-    claimed: HashSet<u64>,
+    claimed: Seen,
 }
 
 impl Products {
@@ -117,7 +116,9 @@ impl Products {
             match message {
                 Some(Message::Batch(batch)) => {
                     let refused = self.import_batch(&mut run, batch).await?;
-                    refused.iter().for_each(|reject| on_step(ImportStep::Rejected(reject)));
+                    for reject in &refused {
+                        on_step(ImportStep::Rejected(reject));
+                    }
                     let read = bytes.load(Ordering::Relaxed);
                     on_step(ImportStep::Progress(&run.report(resumed_from, read)));
                 }
@@ -169,7 +170,7 @@ impl Products {
             Some(row) => ImportRow { state: "running".to_owned(), failure: None, ..row },
             None => self.new_row(&mut conn, format, options).await?,
         };
-        Ok(Some(Run { row, recorded: !options.dry_run, format, categories, claimed: HashSet::new() }))
+        Ok(Some(Run { row, recorded: !options.dry_run, format, categories, claimed: Seen::default() }))
     }
 
     async fn new_row(
@@ -245,7 +246,7 @@ impl Products {
             currency: self.currency,
             format: run.format,
         };
-        let mut of_batch = HashSet::new();
+        let mut of_batch = Seen::default();
         let claimed = if run.recorded { &mut of_batch } else { &mut run.claimed };
         let plan = plan::plan(&batch.drafts, &ground, claimed);
         let mut row = run.row.clone();

@@ -1,5 +1,6 @@
 //! Imports and exports: every format, every kind of bad row, twice, stopped, tried, and there and back.
 
+use std::fmt::Write as _;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -82,7 +83,7 @@ async fn contents(shop: &Shop) -> String {
         let query = format!("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)), count(*) FROM {table} t");
         let row = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_one(shop.test_db.owner()).await.unwrap();
         let (hash, count): (Option<String>, i64) = (row.get(0), row.get(1));
-        all.push_str(&format!("{table} {count} {}\n", hash.unwrap_or_default()));
+        writeln!(all, "{table} {count} {}", hash.unwrap_or_default()).unwrap();
     }
     all
 }
