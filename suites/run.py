@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -145,9 +146,10 @@ def figure_of_schemathesis(seed: int, text: str, summary: dict, document: Path) 
     succeeded = [label for label in called if any(s.startswith("2") for s in summary["answers"][label])]
     cases = sum(sum(statuses.values()) for statuses in summary["answers"].values())
     waived = sum(waiver["times"] for waiver in summary["waived"])
-    failures = next((line.strip() for line in reversed(text.splitlines()) if line.strip(" =")), "").strip(" =")
+    # The last line of its output says what it found, errors of its own too.
+    found = re.findall(r"\d+ (?:failures?|errors?)", text.rstrip().rsplit("\n", 1)[-1])
     reach = f"{len(called)} of {len(labels)} operations ({len(succeeded)} with success), {cases} requests"
-    return f"seed {seed}: {failures}; {reach}, {waived} answers waived"
+    return f"seed {seed}: {', '.join(found) or '0 failures'}; {reach}, {waived} answers waived"
 
 
 def counted(severities) -> tuple[str, bool]:
@@ -194,25 +196,36 @@ def arguments() -> argparse.Namespace:
     unknown = [name for name in chosen.names if name not in NAMES]
     if unknown:
         parser.error(f"no suite {unknown[0]}: {', '.join(NAMES)}")
+    if chosen.data and not (chosen.data / "run.json").exists():
+        parser.error(f"no shop runs in {chosen.data}: ./dev up --detach --data {chosen.data}")
     chosen.names = chosen.names or list(NAMES)
     return chosen
 
 
 def main() -> int:
     chosen = arguments()
-    good = True
     needs_shop = not chosen.data and not WITHOUT_SHOP.issuperset(chosen.names)
-    with private_shop() if needs_shop else contextlib.nullcontext(chosen.data) as shop_folder:
-        suites = Suites(chosen.folder.resolve(), shop_folder and shop_folder.resolve(), chosen.random)
-        for name in chosen.names:
-            try:
-                figure, passed = NAMES[name](suites)
-            except Missing as missing:
-                figure, passed = str(missing), False
-            print(f"{name}: {figure}{'' if passed else '  FAILED'}", flush=True)
-            good = good and passed
-        say(f"Reports: {suites.reports}")
-    return 0 if good else 1
+    try:
+        with private_shop() if needs_shop else contextlib.nullcontext(chosen.data) as shop_folder:
+            suites = Suites(chosen.folder.resolve(), shop_folder and shop_folder.resolve(), chosen.random)
+            good = [judge(suites, name) for name in chosen.names]
+            say(f"Reports: {suites.reports}")
+    except subprocess.CalledProcessError:
+        # What started the shop has said why it could not.
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0 if all(good) else 1
+
+
+def judge(suites: Suites, name: str) -> bool:
+    """Runs a suite and prints its line."""
+    try:
+        figure, passed = NAMES[name](suites)
+    except (Missing, OSError, RuntimeError, ValueError) as error:
+        figure, passed = str(error), False
+    print(f"{name}: {figure}{'' if passed else '  FAILED'}", flush=True)
+    return passed
 
 
 if __name__ == "__main__":
