@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use kernel::Context;
 use products::Products;
 use products::ops::{ImportOptions, ImportStep};
@@ -17,6 +17,18 @@ use crate::data_folder::DataFolder;
 const SAMPLE: &[u8] = include_bytes!("../../../catalog/sample.jsonl");
 /// Time that a call within the import may take; the import as a whole may take as long as it needs.
 const BUDGET: Duration = Duration::from_hours(24);
+
+/// Whether a shop could start with this choice.
+pub fn check(choice: Option<&str>) -> anyhow::Result<()> {
+    match choice {
+        None | Some("none") => Ok(()),
+        Some(path) => {
+            let kind = std::fs::metadata(path).with_context(|| format!("the catalog {path} cannot be read"))?;
+            ensure!(kind.is_file(), "the catalog {path} is not a file");
+            Ok(())
+        }
+    }
+}
 
 /// Brings the first catalog in, once in the life of a data folder. `choice` is a file, `none`, or nothing for the sample.
 pub async fn load_once(products: &Products, folder: &DataFolder, choice: Option<&str>) -> anyhow::Result<()> {

@@ -161,7 +161,8 @@ impl DataFolder {
     /// The settings of this folder's running shop: a file's, the environment's and flags', over the folder's own secrets
     /// and addresses.
     pub fn settings(&self, file: Option<PathBuf>, flags: Vec<(String, String)>) -> anyhow::Result<Settings> {
-        let Some(run) = self.run()? else {
+        let run = self.run()?.filter(|_| self.lock().is_ok_and(|lock| lock.is_none()));
+        let Some(run) = run else {
             bail!("no shop runs in {}: start it with `./dev up --detach`", self.path.display());
         };
         self.settings_with(file, flags, &run.databases, &run.owners)

@@ -64,6 +64,10 @@ impl Settings {
     /// What the types alone don't say.
     pub fn check(&self) -> anyhow::Result<()> {
         self.users.check()?;
+        ensure!(
+            !self.keyring.index_key.expose().is_empty(),
+            "keyring.index_key is not set (TRADEPOST__KEYRING__INDEX_KEY); for a shop of `tradepost up`, give --data"
+        );
         crypto::Keyring::new(&self.keyring).context("keyring")?;
         ensure!(!self.tokens.issuer.is_empty(), "tokens.issuer is empty: the public address of this installation");
         ensure!(!self.tokens.audience.is_empty(), "tokens.audience is empty: whom the access tokens are for");

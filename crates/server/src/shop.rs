@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use contracts::products::ProductsClient;
 use contracts::users::UsersClient;
 use crypto::{Keyring, TokenSigner, TokenVerifier};
@@ -99,12 +99,30 @@ impl Roles {
 }
 
 async fn connect_databases(settings: &Settings) -> anyhow::Result<[Db; 3]> {
-    let connect = |role: &'static str| async move {
-        let config = settings.databases.of(role).with_context(|| format!("{role} has no database"))?;
-        Db::connect(role, config).await.with_context(|| format!("the database of {role} cannot be reached"))
-    };
-    let (users, products, orders) = tokio::try_join!(connect("users"), connect("products"), connect("orders"))?;
+    let connect = |schema| connect_database(settings, schema);
+    let (users, products, orders) =
+        tokio::try_join!(connect(&users::SCHEMA), connect(&products::SCHEMA), connect(&orders::SCHEMA))?;
     Ok([users, products, orders])
+}
+
+/// Connects to a role's database, which must have every migration: statements would fail one by one otherwise.
+async fn connect_database(settings: &Settings, schema: &Schema) -> anyhow::Result<Db> {
+    let role = schema.role;
+    let config = settings.databases.of(role).with_context(|| format!("{role} has no database"))?;
+    let db = match Db::connect(role, config).await {
+        Err(sqlx::Error::PoolTimedOut) => bail!(
+            "the database of {role} does not answer: is PostgreSQL running where databases.{role}.url points, and has it \
+             connections left?"
+        ),
+        outcome => {
+            outcome.with_context(|| format!("the database of {role} (databases.{role}.url) cannot be reached"))?
+        }
+    };
+    let steps = pg::migrate::status(db.primary(), schema).await;
+    let steps = steps.with_context(|| format!("the database of {role} does not tell its migrations"))?;
+    let missing = steps.iter().filter(|step| !step.applied).count();
+    ensure!(missing == 0, "the database of {role} lacks {missing} migrations: run `tradepost migrate up`");
+    Ok(db)
 }
 
 impl Shop {

@@ -39,7 +39,7 @@ pub use get_order::{get_admin_order, get_order};
 pub use list_order_events::list_order_events;
 pub use list_orders::{OrderFilter, OrderSummary, list_admin_orders, list_orders};
 pub use list_shipping_options::list_shipping_options;
-pub use rebuild_orders::{rebuild_order, rebuild_orders};
+pub use rebuild_orders::{Rebuilt, rebuild_order, rebuild_orders};
 pub use remove_line_item::{RemoveLineItem, remove_line_item};
 pub use rewrap_data_keys::rewrap_data_keys;
 pub use set_shipping_option::{SetShippingOption, set_shipping_option};

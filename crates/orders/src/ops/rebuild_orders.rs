@@ -9,27 +9,36 @@ use crate::store;
 /// Orders in one look.
 const BATCH: i64 = 200;
 
-/// Makes one order's rows again.
-pub async fn rebuild_order(orders: &Orders, order_id: Uuid) -> Result<(), Error> {
-    let mut tx = orders.db.begin().await?;
-    store::orders::rebuild(&mut tx, order_id).await?;
-    tx.commit().await?;
-    Ok(())
+/// What was made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Orders that the log knows.
+    pub orders: u64,
+    /// Those of them whose rows differed from the log.
+    pub differed: u64,
 }
 
-/// Makes the rows of all orders that the log knows again, also of those that have no rows. Gives how many.
-pub async fn rebuild_orders(orders: &Orders) -> Result<u64, Error> {
+/// Makes one order's rows again; tells whether they differed.
+pub async fn rebuild_order(orders: &Orders, order_id: Uuid) -> Result<bool, Error> {
+    let mut tx = orders.db.begin().await?;
+    let differed = store::orders::rebuild(&mut tx, order_id).await?;
+    tx.commit().await?;
+    Ok(differed)
+}
+
+/// Makes the rows of all orders that the log knows again, also of those that have no rows.
+pub async fn rebuild_orders(orders: &Orders) -> Result<Rebuilt, Error> {
     let mut after = Uuid::nil();
-    let mut done = 0;
+    let mut rebuilt = Rebuilt::default();
     loop {
         let mut conn = orders.db.primary().acquire().await?;
         let batch = store::order_list::logged(&mut conn, after, BATCH).await?;
         drop(conn);
-        let Some(last) = batch.last() else { return Ok(done) };
+        let Some(last) = batch.last() else { return Ok(rebuilt) };
         after = *last;
         for order_id in batch {
-            rebuild_order(orders, order_id).await?;
-            done += 1;
+            rebuilt.orders += 1;
+            rebuilt.differed += u64::from(rebuild_order(orders, order_id).await?);
         }
     }
 }

@@ -80,11 +80,13 @@ pub async fn log(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Entry>, Error>
 }
 
 /// Writes the tables anew from the log.
-pub async fn rebuild(conn: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+pub async fn rebuild(conn: &mut PgConnection, id: Uuid) -> Result<bool, Error> {
     sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", id).fetch_optional(&mut *conn).await?;
     let order = find(conn, id).await?.ok_or(Error::OrderNotFound)?;
+    let differed = !is_as_logged(conn, id).await?;
     sqlx::query!("DELETE FROM orders WHERE id = $1", id).execute(&mut *conn).await?;
-    project(conn, &Projection::changes(None, &order)).await
+    project(conn, &Projection::changes(None, &order)).await?;
+    Ok(differed)
 }
 
 /// Whether the tables hold what the log says.

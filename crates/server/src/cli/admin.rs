@@ -8,9 +8,8 @@ use clap::Subcommand;
 use kernel::Failure;
 use users::ops::AdminOutcome;
 
-use super::ShopArgs;
+use super::{ShopArgs, print};
 use crate::development;
-use crate::shop::Roles;
 
 /// Manage staff.
 #[derive(clap::Args)]
@@ -39,7 +38,7 @@ impl Admin {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let Verb::Create { email, promote, json } = self.verb;
         let password = read_password()?;
-        let roles = Roles::connect(&shop.settings()?).await?;
+        let roles = shop.roles().await?;
         let outcome = development::make_admin(&roles.users, &email, &password, promote).await.map_err(explain)?;
         let what = match outcome {
             AdminOutcome::Created => "created",
@@ -47,9 +46,9 @@ impl Admin {
             AdminOutcome::Unchanged => "unchanged",
         };
         if json {
-            println!("{}", serde_json::json!({ "outcome": what }));
+            print(serde_json::json!({ "outcome": what }))?;
         } else {
-            println!("Administrator {what}");
+            print(format_args!("Administrator {what}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }

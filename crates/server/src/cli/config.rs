@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::ShopArgs;
+use super::{ShopArgs, print};
 
 /// Check or show the settings.
 #[derive(clap::Args)]
@@ -27,9 +27,9 @@ impl Config {
         match self.verb {
             Verb::Check => {
                 settings.check()?;
-                println!("The settings are good");
+                print("The settings are good")?;
             }
-            Verb::Show => print!("{}", runtime::config::show(&settings)?),
+            Verb::Show => print(runtime::config::show(&settings)?.trim_end())?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::ShopArgs;
+use super::{ShopArgs, print, print_json};
 use crate::doctor;
-use crate::shop::Roles;
 
 /// Check a shop's books: stock, reservations, orders, money, events.
 ///
@@ -18,15 +17,15 @@ pub struct Doctor {
 
 impl Doctor {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
-        let roles = Roles::connect(&shop.settings()?).await?;
+        let roles = shop.roles().await?;
         let findings = doctor::findings(&roles).await?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&findings)?);
+            print_json(&findings)?;
         } else {
             for finding in &findings {
-                println!("{}: {}", finding.role, finding.what);
+                print(format_args!("{}: {}", finding.role, finding.what))?;
             }
-            println!("{} findings", findings.len());
+            print(format_args!("{} findings", findings.len()))?;
         }
         Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use super::print;
 use crate::shop;
 
 /// Print a generated document.
@@ -24,8 +25,8 @@ enum What {
 impl Document {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
-            What::Openapi => print!("{}", gateway::document::print(&shop::openapi())),
-            What::Graphql => print!("{}", products::sdl()),
+            What::Openapi => print(gateway::document::print(&shop::openapi()).trim_end())?,
+            What::Graphql => print(products::sdl().trim_end())?,
         }
         Ok(ExitCode::SUCCESS)
     }

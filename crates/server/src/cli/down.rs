@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::ShopArgs;
+use super::{ShopArgs, print};
 use crate::data_folder::{self, DataFolder};
 use crate::postgres;
 
@@ -26,7 +26,7 @@ impl Down {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let path = shop.data.clone().unwrap_or_else(|| PathBuf::from(data_folder::DEFAULT));
         if !path.exists() {
-            println!("Nothing runs: there is no data folder {}", path.display());
+            print(format_args!("Nothing runs: there is no data folder {}", path.display()))?;
             return Ok(ExitCode::SUCCESS);
         }
         let folder = DataFolder::existing(&path)?;
@@ -38,7 +38,7 @@ impl Down {
             }
             // Only what is ours is removed: a folder that holds other things stays.
             let _ = std::fs::remove_dir(folder.path());
-            println!("Erased the data in {}", folder.path().display());
+            print(format_args!("Erased the data in {}", folder.path().display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -48,7 +48,7 @@ impl Down {
 async fn end(folder: &DataFolder) -> anyhow::Result<()> {
     if folder.lock()?.is_some() {
         folder.remove_run()?;
-        println!("Nothing runs in {}", folder.path().display());
+        print(format_args!("Nothing runs in {}", folder.path().display()))?;
         return Ok(());
     }
     let pid = folder.run()?.and_then(|run| run.pids.get("tradepost").copied());
@@ -62,7 +62,7 @@ async fn end(folder: &DataFolder) -> anyhow::Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    println!("Ended the shop in {}", folder.path().display());
+    print(format_args!("Ended the shop in {}", folder.path().display()))?;
     Ok(())
 }
 

@@ -14,8 +14,7 @@ use products::import::{Format, Reject};
 use products::ops::{ImportOptions, ImportReport, ImportStep};
 use tokio_util::sync::CancellationToken;
 
-use super::ShopArgs;
-use crate::shop::Roles;
+use super::{ShopArgs, print};
 
 /// Time that a call within the import may take; the import as a whole may take as long as it needs.
 const BUDGET: Duration = Duration::from_hours(24);
@@ -66,7 +65,7 @@ impl Import {
 
 impl Products {
     async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
-        let roles = Roles::connect(&shop.settings()?).await?;
+        let roles = shop.roles().await?;
         let source = self.file.canonicalize().with_context(|| format!("{} cannot be read", self.file.display()))?;
         let file =
             tokio::fs::File::open(&source).await.with_context(|| format!("{} cannot be read", source.display()))?;
@@ -91,11 +90,11 @@ impl Products {
         let report = outcome.await.map_err(Failure::from)?;
         bar.finish_and_clear();
         let rejects = rejects.finish()?;
-        self.print(&report, rejects.as_deref());
+        self.print(&report, rejects.as_deref())?;
         Ok(if report.finished && report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn print(&self, report: &ImportReport, rejects: Option<&Path>) {
+    fn print(&self, report: &ImportReport, rejects: Option<&Path>) -> anyhow::Result<()> {
         let ImportReport { products, created, updated, unchanged, rejected, rejects: rows, .. } = report;
         if self.json {
             let summary = serde_json::json!({
@@ -103,19 +102,19 @@ impl Products {
                 "products": products, "created": created, "updated": updated, "unchanged": unchanged,
                 "rejected": rejected, "rejects": rows, "rejects_file": rejects,
             });
-            println!("{summary}");
-            return;
+            return print(summary);
         }
         let would = if self.dry_run { " (dry run: nothing was changed)" } else { "" };
-        println!(
+        print(format_args!(
             "{products} products: {created} created, {updated} updated, {unchanged} unchanged, {rejected} refused{would}"
-        );
+        ))?;
         if let Some(path) = rejects {
-            println!("{rows} reasons are in {}", path.display());
+            print(format_args!("{rows} reasons are in {}", path.display()))?;
         }
         if !report.finished {
-            println!("Stopped: the same command goes on from here");
+            print("Stopped: the same command goes on from here")?;
         }
+        Ok(())
     }
 }
 

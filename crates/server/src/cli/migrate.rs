@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Subcommand;
 use pg::migrate::{Back, Step};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use super::ShopArgs;
+use super::{ShopArgs, WrongArguments, print};
+use crate::data_folder::DATABASE_ROLES;
 use crate::settings::Settings;
 use crate::shop::SCHEMAS;
 
@@ -18,7 +19,7 @@ pub struct Migrate {
     #[command(subcommand)]
     verb: Verb,
     /// Only this role's database
-    #[arg(long, global = true, value_name = "ROLE")]
+    #[arg(long, global = true, value_name = "ROLE", value_parser = DATABASE_ROLES)]
     role: Option<String>,
     /// Print JSON
     #[arg(long, global = true)]
@@ -44,16 +45,11 @@ enum Verb {
 
 impl Migrate {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
-        let settings = shop.settings()?;
-        if let Some(role) = &self.role
-            && !SCHEMAS.iter().any(|schema| schema.role == role)
-        {
-            let names: Vec<_> = SCHEMAS.iter().map(|schema| schema.role).collect();
-            bail!("no role `{role}` has a database: {}", names.join(", "));
-        }
         if matches!(self.verb, Verb::Down { .. }) && self.role.is_none() {
-            bail!("`migrate down` needs --role: schemas are taken back one role at a time");
+            let why = "`migrate down` needs --role: schemas are taken back one role at a time";
+            return Err(WrongArguments(why.to_owned()).into());
         }
+        let settings = shop.settings()?;
         let mut all_applied = true;
         for schema in SCHEMAS.iter().filter(|schema| self.role.as_deref().is_none_or(|role| role == schema.role)) {
             let owner = owner_pool(&settings, schema.role).await?;
@@ -73,15 +69,14 @@ impl Migrate {
 
     fn print(&self, role: &str, steps: &[Step]) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string(&serde_json::json!({ "role": role, "migrations": steps }))?);
-            return Ok(());
+            return print(serde_json::json!({ "role": role, "migrations": steps }));
         }
         if steps.is_empty() {
-            println!("{role}: nothing to do");
+            print(format_args!("{role}: nothing to do"))?;
         }
         for step in steps {
             let state = if step.applied { "applied" } else { "missing" };
-            println!("{role}: {:04} {} ({state})", step.version, step.name);
+            print(format_args!("{role}: {:04} {} ({state})", step.version, step.name))?;
         }
         Ok(())
     }

@@ -10,17 +10,23 @@ mod document;
 mod down;
 mod generate;
 mod import;
+mod keys;
 mod migrate;
+mod rebuild;
 mod routes;
 mod serve;
 pub mod up;
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::settings::Settings;
+use crate::shop::Roles;
 
 /// Tradepost: a headless commerce backend in one binary.
 #[derive(Parser)]
@@ -68,6 +74,10 @@ enum Command {
     Admin(admin::Admin),
     /// Check a shop's books: stock, reservations, orders, money, events
     Doctor(doctor::Doctor),
+    /// Make tables anew from what they were made from
+    Rebuild(rebuild::Rebuild),
+    /// Look after the keys that seal personal data
+    Keys(keys::Keys),
     /// Print a generated document
     #[command(hide = true)]
     Document(document::Document),
@@ -96,6 +106,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(import) => import.run(&shop).await,
         Command::Generate(generate) => generate.run(),
         Command::Routes(routes) => routes.run(),
+        Command::Rebuild(rebuild) => rebuild.run(&shop).await,
+        Command::Keys(keys) => keys.run(&shop).await,
         Command::Config(config) => config.run(&shop),
         Command::Admin(admin) => admin.run(&shop).await,
         Command::Doctor(doctor) => doctor.run(&shop).await,
@@ -105,9 +117,33 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// One line on stderr: what failed, and why.
 fn failed(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     eprintln!("tradepost: {}", causes.join(": "));
-    ExitCode::FAILURE
+    if error.is::<WrongArguments>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// Whoever read our output has seen enough, such as `head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    kinds.into_iter().any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Arguments that are wrong in a way that the parser can't see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongArguments(String);
+
+/// Writes a line of a command's result.
+fn print(line: impl Display) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
+}
+
+/// The same as JSON, indented for people.
+fn print_json(result: &impl Serialize) -> anyhow::Result<()> {
+    print(serde_json::to_string_pretty(result)?)
 }
 
 impl ShopArgs {
@@ -118,6 +154,13 @@ impl ShopArgs {
             Some(data) => crate::data_folder::DataFolder::existing(data)?.settings(file, self.set.clone()),
             None => Settings::load(file, self.set.clone()),
         }
+    }
+
+    /// The roles of that shop, connected.
+    async fn roles(&self) -> anyhow::Result<Roles> {
+        let settings = self.settings()?;
+        settings.check()?;
+        Roles::connect(&settings).await
     }
 }
 

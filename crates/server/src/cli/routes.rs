@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use runtime::http::{Access, Route};
 
+use super::{print, print_json};
 use crate::shop;
 
 /// Print the route table.
@@ -19,19 +20,19 @@ impl Routes {
         let table = shop::route_table();
         if self.json {
             let rows: Vec<_> = table.iter().map(|route| row_json(route)).collect();
-            println!("{}", serde_json::to_string_pretty(&rows)?);
+            print_json(&rows)?;
             return Ok(ExitCode::SUCCESS);
         }
-        println!("{:<7} {:<64} {:<9} {:<28} {:<15} rate", "method", "path", "role", "operation", "access");
+        print(format_args!("{:<7} {:<64} {:<9} {:<28} {:<15} rate", "method", "path", "role", "operation", "access"))?;
         for route in table {
             let (method, access) = (route.method.as_str(), access(route.access));
-            println!(
+            print(format_args!(
                 "{method:<7} {:<64} {:<9} {:<28} {access:<15} {:?}",
                 route.path,
                 route.role.as_str(),
                 route.operation,
                 route.rate
-            );
+            ))?;
         }
         Ok(ExitCode::SUCCESS)
     }

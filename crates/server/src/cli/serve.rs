@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use runtime::http::Role;
 use tokio::net::TcpListener;
 
-use super::ShopArgs;
+use super::{ShopArgs, WrongArguments};
 use crate::shop::{Listeners, Shop};
 
 /// Time that requests and jobs have to finish at the end.
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(20);
 #[derive(clap::Args)]
 pub struct Serve {
     /// Roles to serve: gateway,users,products,orders
-    #[arg(long, value_name = "ROLE,...", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "ROLE,...", value_delimiter = ',', required = true, value_parser = Role::ALL.map(Role::as_str))]
     role: Vec<String>,
 }
 
@@ -50,17 +50,12 @@ impl Serve {
     }
 
     /// In this release roles call each other within the process: what one needs must be in it.
-    fn check_roles(&self) -> anyhow::Result<()> {
-        for name in &self.role {
-            if !Role::ALL.iter().any(|role| role.as_str() == name) {
-                bail!("there is no role `{name}`: {}", Role::ALL.map(Role::as_str).join(", "));
-            }
-        }
+    fn check_roles(&self) -> Result<(), WrongArguments> {
         let missing: Vec<_> =
-            Role::ALL.map(Role::as_str).into_iter().filter(|r| !self.role.iter().any(|n| n == r)).collect();
-        if !missing.is_empty() {
-            bail!("the roles call each other within one process: add {}", missing.join(","));
+            Role::ALL.map(Role::as_str).into_iter().filter(|role| !self.role.iter().any(|name| name == role)).collect();
+        if missing.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        Err(WrongArguments(format!("the roles call each other within one process: add --role {}", missing.join(","))))
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use kernel::Secret;
+use runtime::telemetry::Telemetry;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::ShopArgs;
 use super::migrate::owner_pool;
@@ -44,9 +46,19 @@ pub struct Up {
     postgres_bin: Option<PathBuf>,
 }
 
+/// A shop that is ready, with what must outlive it.
+struct Running {
+    shop: Shop,
+    telemetry: Telemetry,
+    run: Run,
+}
+
 impl Up {
     /// Runs the shop until it is told to end.
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
+        // What is wrong with the arguments is said before anything is started.
+        Settings::load(shop.config.clone(), shop.set.clone())?;
+        catalog::check(self.catalog.as_deref())?;
         let path = shop.data.clone().unwrap_or_else(|| PathBuf::from(data_folder::DEFAULT));
         let folder = DataFolder::open(&path)?;
         if self.detach {
@@ -56,21 +68,50 @@ impl Up {
             bail!("a shop runs in {} already: `./dev down` ends it", folder.path().display());
         };
         folder.remove_run()?;
-        tokio::select! {
-            outcome = self.run_here(shop, &folder) => outcome,
-            // Before the shop runs there is nothing to finish: what was started is dropped and ends by itself.
-            signal = runtime::signal::wait(), if !folder.path().join("run.json").exists() => {
-                signal?;
-                bail!("stopped while starting");
-            }
-        }
+        let mut told_to_end = tokio::spawn(runtime::signal::wait());
+        say("Starting PostgreSQL");
+        // Not cut off by a signal: half-started, it would be left behind.
+        let mut postgres = self.start_postgres(&folder).await?;
+        let outcome = self.run_on(&mut postgres, &mut told_to_end, shop, &folder).await;
+        postgres.stop().await?;
+        outcome.map(|()| ExitCode::SUCCESS)
     }
 
-    async fn run_here(&self, args: &ShopArgs, folder: &DataFolder) -> anyhow::Result<ExitCode> {
-        say("Starting PostgreSQL");
-        let mut postgres = self.start_postgres(folder).await?;
+    /// Starts the shop and runs it until it is told to end, or can't go on.
+    async fn run_on(
+        &self,
+        postgres: &mut PostgresServer,
+        told_to_end: &mut JoinHandle<std::io::Result<()>>,
+        args: &ShopArgs,
+        folder: &DataFolder,
+    ) -> anyhow::Result<()> {
+        let running = tokio::select! {
+            // First: a signal that came while PostgreSQL started.
+            biased;
+            signal = &mut *told_to_end => {
+                signal??;
+                bail!("stopped while starting");
+            }
+            running = self.start(postgres, args, folder) => running?,
+        };
+        folder.write_run(&running.run)?;
+        summary::print(&running.run, folder);
+        let outcome = tokio::select! {
+            signal = told_to_end => signal.map_err(anyhow::Error::from).and_then(|signal| Ok(signal?)),
+            status = postgres.exited() => status.map_err(anyhow::Error::from).and_then(|status| bail!("PostgreSQL ended by itself: {status}")),
+            failure = running.shop.failed() => Err(failure.into()),
+        };
+        say("Stopping");
+        let removed = folder.remove_run();
+        running.shop.stop(GRACE).await;
+        running.telemetry.shutdown().await;
+        outcome.and(removed)
+    }
+
+    /// Databases, roles, logins, catalog: everything up to a shop that is ready.
+    async fn start(&self, postgres: &PostgresServer, args: &ShopArgs, folder: &DataFolder) -> anyhow::Result<Running> {
         let secrets = folder.secrets()?;
-        let (databases, owners) = make_databases(&secrets, &postgres).await?;
+        let (databases, owners) = make_databases(&secrets, postgres).await?;
         let settings = folder.settings_with(args.config.clone(), args.set.clone(), &databases, &owners)?;
         settings.check()?;
         migrate(&settings).await?;
@@ -89,30 +130,9 @@ impl Up {
         let pids = BTreeMap::from([("tradepost".into(), std::process::id()), ("postgres".into(), postgres.pid())]);
         let base = format!("http://{api}");
         let graphql = format!("{base}/api/v1/graphql");
-        let run = Run {
-            api: base,
-            graphql,
-            metrics: format!("http://{metrics}/metrics"),
-            admin,
-            customer,
-            databases,
-            owners,
-            pids,
-        };
-        folder.write_run(&run)?;
-        summary::print(&run, folder);
-
-        let failure = tokio::select! {
-            signal = runtime::signal::wait() => signal.err().map(anyhow::Error::from),
-            status = postgres.exited() => Some(anyhow::anyhow!("PostgreSQL ended by itself: {}", status?)),
-            failure = shop.failed() => Some(failure.into()),
-        };
-        say("Stopping");
-        folder.remove_run()?;
-        shop.stop(GRACE).await;
-        telemetry.shutdown().await;
-        postgres.stop().await?;
-        failure.map_or(Ok(ExitCode::SUCCESS), Err)
+        let metrics = format!("http://{metrics}/metrics");
+        let run = Run { api: base, graphql, metrics, admin, customer, databases, owners, pids };
+        Ok(Running { shop, telemetry, run })
     }
 
     async fn start_postgres(&self, folder: &DataFolder) -> anyhow::Result<PostgresServer> {
@@ -130,7 +150,7 @@ impl Up {
         let api = match self.port {
             Some(port) => TcpListener::bind(SocketAddr::new(address, port))
                 .await
-                .with_context(|| format!("port {port} is taken"))?,
+                .with_context(|| format!("port {port} cannot be listened on: choose another with --port, or none"))?,
             None => bind_near(SocketAddr::new(address, settings.gateway.listen.port())).await?,
         };
         let metrics = bind_near(settings.gateway.metrics_listen).await?;
@@ -193,7 +213,10 @@ async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How a line of progress begins.
+const PROGRESS: &str = "==> ";
+
 /// One line of progress.
 pub fn say(what: &str) {
-    eprintln!("==> {what}");
+    eprintln!("{PROGRESS}{what}");
 }
