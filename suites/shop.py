@@ -28,6 +28,8 @@ class Shop:
             connection.request(method, path, body=data, headers=sent)
             response = connection.getresponse()
             text = response.read()
+        except OSError as error:
+            raise RuntimeError(f"{self.api} does not answer ({error.strerror})") from error
         finally:
             connection.close()
         try:
