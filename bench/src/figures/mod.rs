@@ -98,7 +98,7 @@ impl Bench {
                 Name::Flash => flash::measure(&shop, report).await?,
             }
         }
-        start::memory_after(&shop, names, report)
+        start::memory_after(&shop, names, report).await
     }
 }
 

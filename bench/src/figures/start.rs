@@ -34,8 +34,9 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
 }
 
 /// The memory of the shop's process after all of the figures.
-pub fn memory_after(shop: &Shop, names: &[Name], report: &mut Report) -> anyhow::Result<()> {
+pub async fn memory_after(shop: &Shop, names: &[Name], report: &mut Report) -> anyhow::Result<()> {
     if names.iter().any(|name| !matches!(name, Name::Import | Name::Start)) {
+        tokio::time::sleep(IDLE).await;
         let after = processes::memory(shop.pid()?, "VmRSS")?;
         report.add("memory", "resident, after the load", "MiB", &[after], Some(MEMORY_AIM));
     }

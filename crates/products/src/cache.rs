@@ -142,12 +142,13 @@ pub struct Answer {
 
 impl Answer {
     /// An answer made from `sources`, whose making began at `stamp`.
-    pub fn new(body: Bytes, sources: &Sources, stamp: Stamp) -> Self {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&body);
+    pub fn new(body: &Bytes, sources: &Sources, stamp: Stamp) -> Self {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(body);
         let etag = http::HeaderValue::from_str(&format!("\"{hash:016x}\""));
         // Hexadecimal digits and quotes are always a header value.
         let etag = etag.unwrap_or_else(|_| http::HeaderValue::from_static("\"0\""));
-        Self { body, etag, sources: sources.marks(), stamp }
+        // What grew while it was written has room that nobody needs, often as much again.
+        Self { body: Bytes::copy_from_slice(body), etag, sources: sources.marks(), stamp }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct CacheConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_bytes: 32 * 1024 * 1024, ttl_seconds: 300 }
+        Self { max_bytes: 16 * 1024 * 1024, ttl_seconds: 300 }
     }
 }
 

@@ -245,7 +245,7 @@ async fn load(products: &Arc<Products>, context: &Context, prepared: &Prepared) 
     let stamp = products.changes.now();
     let (rendered, sources) = execute(products, context, prepared).await;
     match sources {
-        Some(sources) => Ok(Answer::new(rendered.body, &sources, stamp)),
+        Some(sources) => Ok(Answer::new(&rendered.body, &sources, stamp)),
         None => Err(rendered),
     }
 }
