@@ -10,6 +10,8 @@ pub mod latency;
 pub mod metrics;
 pub mod trace;
 
+use std::io::IsTerminal as _;
+
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::Layer as _;
@@ -91,7 +93,8 @@ pub struct Telemetry {
 pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(format!("{QUIET},{}", config.log))?;
     let spans = trace::exporter(config)?;
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for a terminal: in a file they are noise.
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let logs = match config.format {
         LogFormat::Human => logs.boxed(),
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
