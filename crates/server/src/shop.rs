@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use contracts::products::ProductsClient;
 use contracts::users::UsersClient;
 use crypto::{Keyring, TokenSigner, TokenVerifier};
@@ -109,20 +109,27 @@ async fn connect_databases(settings: &Settings) -> anyhow::Result<[Db; 3]> {
 async fn connect_database(settings: &Settings, schema: &Schema) -> anyhow::Result<Db> {
     let role = schema.role;
     let config = settings.databases.of(role).with_context(|| format!("{role} has no database"))?;
-    let db = match Db::connect(role, config).await {
-        Err(sqlx::Error::PoolTimedOut) => bail!(
-            "the database of {role} does not answer: is PostgreSQL running where databases.{role}.url points, and has it \
-             connections left?"
-        ),
-        outcome => {
-            outcome.with_context(|| format!("the database of {role} (databases.{role}.url) cannot be reached"))?
-        }
-    };
+    let db = Db::connect(role, config).await;
+    let db = db.map_err(|error| unreachable(&format!("databases.{role}.url"), error))?;
     let steps = pg::migrate::status(db.primary(), schema).await;
     let steps = steps.with_context(|| format!("the database of {role} does not tell its migrations"))?;
     let missing = steps.iter().filter(|step| !step.applied).count();
     ensure!(missing == 0, "the database of {role} lacks {missing} migrations: run `tradepost migrate up`");
     Ok(db)
+}
+
+/// Why the database of a setting can't be used, in words that lead to the remedy. Never the address: it holds a password.
+pub fn unreachable(setting: &str, error: sqlx::Error) -> anyhow::Error {
+    match error {
+        // The pool keeps trying while nothing listens there.
+        sqlx::Error::PoolTimedOut => anyhow!(
+            "the database of {setting} does not answer: does PostgreSQL run at this address, with connections to spare?"
+        ),
+        sqlx::Error::Configuration(_) => {
+            anyhow!("{setting} is not an address such as postgres://login:password@host/database")
+        }
+        error => anyhow::Error::new(error).context(format!("the database of {setting} cannot be used")),
+    }
 }
 
 impl Shop {

@@ -1,6 +1,7 @@
 //! `tradepost migrate`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -11,7 +12,10 @@ use sqlx::postgres::PgPoolOptions;
 use super::{ShopArgs, WrongArguments, print};
 use crate::data_folder::DATABASE_ROLES;
 use crate::settings::Settings;
-use crate::shop::SCHEMAS;
+use crate::shop::{self, SCHEMAS};
+
+/// Time that a database has to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bring the databases' schemas up or back, or tell where they stand.
 #[derive(clap::Args)]
@@ -91,6 +95,6 @@ pub async fn owner_pool(settings: &Settings, role: &str) -> anyhow::Result<PgPoo
             role.to_uppercase()
         )
     })?;
-    let pool = PgPoolOptions::new().max_connections(1).connect(url.expose()).await;
-    pool.with_context(|| format!("{role}: the database cannot be reached as its owner"))
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect(url.expose()).await;
+    pool.map_err(|error| shop::unreachable(&format!("databases.{role}.owner_url"), error))
 }

@@ -120,7 +120,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    // Many errors quote their cause themselves.
+    causes.dedup_by(|cause, quoting| quoting.ends_with(&*cause));
     eprintln!("tradepost: {}", causes.join(": "));
     if error.is::<WrongArguments>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
