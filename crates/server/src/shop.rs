@@ -165,8 +165,14 @@ impl Shop {
         let api = serve::serve(listeners.api, self.gateway.router(), stop.clone(), CONNECTION_GRACE);
         let page = gateway::metrics_page::router(self.metrics.clone());
         let metrics = serve::serve(listeners.metrics, page, stop, CONNECTION_GRACE);
-        self.tasks.spawn("gateway.listener", async { Ok::<_, std::convert::Infallible>(api.await) });
-        self.tasks.spawn("gateway.metrics_listener", async { Ok::<_, std::convert::Infallible>(metrics.await) });
+        self.tasks.spawn("gateway.listener", async {
+            api.await;
+            Ok::<_, std::convert::Infallible>(())
+        });
+        self.tasks.spawn("gateway.metrics_listener", async {
+            metrics.await;
+            Ok::<_, std::convert::Infallible>(())
+        });
     }
 
     /// Returns once every part is ready.
@@ -201,7 +207,10 @@ impl Shop {
 fn start_relay(db: &Db, transport: &Arc<dyn Transport>, tasks: &Tasks) {
     let relay = Relay::new(db.clone(), Arc::clone(transport));
     let stop = tasks.shutdown_token();
-    tasks.spawn("relay", async move { Ok::<_, std::convert::Infallible>(relay.run(stop).await) });
+    tasks.spawn("relay", async move {
+        relay.run(stop).await;
+        Ok::<_, std::convert::Infallible>(())
+    });
 }
 
 fn database_check(role: &'static str) -> &'static str {
