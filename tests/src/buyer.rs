@@ -59,6 +59,7 @@ impl Buyer {
     }
 
     /// The same client with another access token.
+    #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
