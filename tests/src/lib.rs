@@ -9,4 +9,4 @@ mod buyer;
 mod shop;
 
 pub use buyer::{Answer, Buyer};
-pub use shop::{TestShop, Variant};
+pub use shop::{TestShop, Variant, start_telemetry};

@@ -8,7 +8,7 @@ use crypto::{KeyringConfig, TokenConfig, TokenSigner};
 use kernel::Context;
 use pg::DatabaseConfig;
 use products::ops::ImportOptions;
-use runtime::telemetry::Metrics;
+use runtime::telemetry::{Metrics, Telemetry, TelemetryConfig};
 use serde_json::json;
 use test_kit::TestDb;
 use tokio::net::TcpListener;
@@ -141,10 +141,22 @@ impl TestShop {
         }
     }
 
-    /// Ends the shop; the databases go with it.
-    pub async fn stop(self) {
+    /// Ends the shop's work; the databases stay.
+    pub async fn halt(&self) {
         self.shop.stop(Duration::from_secs(10)).await;
     }
+
+    /// Ends the shop; the databases go with it.
+    pub async fn stop(self) {
+        self.halt().await;
+    }
+}
+
+/// Starts logs and traces for this process, once and before its first shop.
+pub fn start_telemetry(config: &TelemetryConfig) -> Telemetry {
+    let telemetry = runtime::telemetry::init(config).expect("telemetry is not started yet");
+    assert!(METRICS.set(telemetry.metrics()).is_ok(), "no shop was started yet");
+    telemetry
 }
 
 fn settings(databases: &[TestDb; 3]) -> Settings {
@@ -166,7 +178,8 @@ fn settings(databases: &[TestDb; 3]) -> Settings {
 }
 
 /// The metrics of this process, which can be set up once.
+static METRICS: OnceLock<Metrics> = OnceLock::new();
+
 fn metrics() -> Metrics {
-    static METRICS: OnceLock<Metrics> = OnceLock::new();
     METRICS.get_or_init(|| Metrics::install().expect("the first recorder of this process")).clone()
 }
