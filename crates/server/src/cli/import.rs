@@ -1,6 +1,6 @@
 //! `tradepost import`.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -82,6 +82,7 @@ impl Products {
         let context = Context::system("import_products", BUDGET);
         let outcome = roles.products.import_products(&context, file, options, |step| match step {
             ImportStep::Progress(report) => {
+                rejects.goes_on = report.resumed_from > 0;
                 bar.set_position(report.bytes);
                 bar.set_message(format!("{} products, {} refused", report.products, report.rejected));
             }
@@ -122,12 +123,14 @@ impl Products {
 struct Rejects {
     path: PathBuf,
     file: Option<csv::Writer<File>>,
+    /// Whether the rows that an earlier run refused are in the file and stay there.
+    goes_on: bool,
     error: Option<anyhow::Error>,
 }
 
 impl Rejects {
     fn new(path: PathBuf) -> Self {
-        Self { path, file: None, error: None }
+        Self { path, file: None, goes_on: false, error: None }
     }
 
     /// The first error is kept for the end: the import itself must not suffer from it.
@@ -143,8 +146,13 @@ impl Rejects {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let mut file = csv::Writer::from_path(&self.path)?;
-                file.write_record(["line", "column", "code", "reason", "row"])?;
+                let goes_on = self.goes_on && self.path.exists();
+                let mut open = OpenOptions::new();
+                let open = if goes_on { open.append(true) } else { open.write(true).create(true).truncate(true) };
+                let mut file = csv::Writer::from_writer(open.open(&self.path)?);
+                if !goes_on {
+                    file.write_record(["line", "column", "code", "reason", "row"])?;
+                }
                 self.file.insert(file)
             }
         };
