@@ -56,6 +56,9 @@ impl Admin {
 
 /// The failure with its fields, in one line.
 fn explain(failure: Failure) -> anyhow::Error {
+    if failure.code == "EMAIL_TAKEN" {
+        return anyhow::anyhow!("a customer has this email: --promote makes it a staff member");
+    }
     let details: Vec<_> = failure.details.iter().map(|detail| detail.message.clone()).collect();
     if details.is_empty() { failure.into() } else { anyhow::anyhow!(details.join("; ")) }
 }

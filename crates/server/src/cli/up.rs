@@ -64,9 +64,11 @@ impl Up {
         if self.detach {
             return detached::start(&folder).await;
         }
-        let Some(_lock) = folder.lock()? else {
+        let Some(lock) = folder.lock()? else {
             bail!("a shop runs in {} already: `./dev down` ends it", folder.path().display());
         };
+        // Held until this process is gone: that is what `down` waits for.
+        std::mem::forget(lock);
         folder.remove_run()?;
         let mut told_to_end = tokio::spawn(runtime::signal::wait());
         say("Starting PostgreSQL");
