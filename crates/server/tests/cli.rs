@@ -198,6 +198,23 @@ fn report_path(file: &Path) -> PathBuf {
 }
 
 #[test]
+fn the_purchases_to_paste_end_in_a_paid_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = Shop { data: folder.path().join(".tradepost"), _folder: folder };
+    let mut up = shop.command(&["up", "--detach", "--port", "0", "--set", "users.bcrypt_cost=4"]);
+    let printed = succeed(&mut up);
+    let printed = &printed[printed.find("API=").unwrap()..];
+    let readme = include_str!("../../../README.md");
+    let readme = readme.split_once("## A purchase").unwrap().1.split_once("```sh\n").unwrap().1;
+    for purchase in [printed, readme.split_once("```").unwrap().0] {
+        let folder = shop.data.parent().unwrap();
+        let said = succeed(Command::new("bash").args(["-euo", "pipefail", "-c", purchase]).current_dir(folder));
+        assert!(said.contains(r#""state":"placed","payment_state":"paid""#), "{said}");
+    }
+    assert_eq!(succeed(&mut shop.command(&["doctor", "--json"])).trim(), "[]");
+}
+
+#[test]
 fn wrong_arguments_exit_with_two() {
     let wrong: [&[&str]; 10] = [
         &[],

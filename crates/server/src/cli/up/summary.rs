@@ -29,7 +29,7 @@ A purchase, to paste into a shell as it stands:
     );
 }
 
-/// Shell lines that end in a placed and paid order: curl and sed, nothing else.
+/// Shell lines that end in a placed and paid order: curl and sed, nothing else. README.md has the same.
 fn tour(run: &Run) -> String {
     let Run { api, admin, .. } = run;
     let credentials = serde_json::json!({ "email": admin.email, "password": admin.password });
@@ -51,6 +51,7 @@ PAYMENT=$(sed 's/.*"payments":\[{{"id":"\([^"]*\)".*/\1/' order.json)
 # staff take the money
 TOKEN=$(curl -s $API/auth/login -H "$JSON" -d '{credentials}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 curl -s -X POST $API/admin/orders/$ORDER/payments/$PAYMENT/capture -H "Authorization: Bearer $TOKEN" -H "$JSON" -d '{{}}'; echo
+rm mug.json cart.json order.json
 "#
     )
 }
