@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::ValueEnum;
 
-use crate::report::Report;
+use crate::report::{Aim, Report};
 use crate::shop::Shop;
 
 /// Connections of a load, and customers at once.
@@ -111,18 +111,25 @@ pub fn sized(name: &str, products: u64) -> String {
     }
 }
 
-/// How much slower a category page becomes with the catalog.
+/// How much dearer pages become with the catalog.
 fn growth(sizes: &[u64], report: &mut Report) {
     let (Some(&least), Some(&most)) = (sizes.first(), sizes.last()) else { return };
     if least == most {
         return;
     }
     for name in ["listing", "search"] {
-        let figure = |size, measure| report.median(&sized(name, size), measure);
-        let query = "PostgreSQL alone, p95";
-        if let (Some(small), Some(large)) = (figure(least, query), figure(most, query)) {
-            let aim = (name == "listing").then_some(crate::report::Aim::AtMost(1.5));
-            report.add(name, &format!("growth from {least} to {most} products"), "x", &[large / small], aim);
+        // Processor time is what other work on the machine disturbs least: the aim is on it.
+        let aim = (name == "listing").then_some(Aim::AtMost(1.5));
+        for (measure, aim) in [
+            ("no answer cached: CPU, PostgreSQL", aim),
+            ("PostgreSQL alone, p50", None),
+            ("PostgreSQL alone, p95", None),
+        ] {
+            let figure = |size| report.median(&sized(name, size), measure);
+            if let (Some(small), Some(large)) = (figure(least), figure(most)) {
+                let growth = format!("{least} to {most}: {measure}");
+                report.add(name, &growth, "x", &[large / small], aim);
+            }
         }
     }
 }

@@ -103,12 +103,15 @@ impl Relay {
         let mut pause = Pause::new();
         loop {
             let rows = answered(store::relay::sequence_next(&mut conn, last, BATCH)).await?;
-            if rows.is_empty() {
-                pause.rest().await;
-            } else {
+            let more_may_wait = i64::try_from(rows.len()) == Ok(BATCH);
+            if !rows.is_empty() {
                 last = rows.last().and_then(|row| row.sequence).unwrap_or(last);
                 self.publish(&mut conn, rows).await?;
                 pause.shorten();
+            }
+            // Not after every few events: while many write, a batch costs hardly more than one event.
+            if !more_may_wait {
+                pause.rest().await;
             }
         }
     }
