@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::parameters::{takes_if_match, takes_query};
 
 /// A failure that the layers can give: status, name, an example's code, when it comes.
-const FAILURES: [(u16, &str, &str, &str); 13] = [
+const FAILURES: [(u16, &str, &str, &str); 14] = [
     (400, "Malformed", "MALFORMED_JSON", "The request can't be understood."),
     (401, "Unauthenticated", "TOKEN_EXPIRED", "The access token is missing or not valid."),
     (403, "Forbidden", "SCOPE_MISSING", "The access token does not allow this."),
@@ -14,6 +14,7 @@ const FAILURES: [(u16, &str, &str, &str); 13] = [
     (409, "Conflict", "REQUEST_IN_PROGRESS", "The state of the object does not allow this."),
     (412, "PreconditionFailed", "VERSION_MISMATCH", "The object is not at the version that `If-Match` names."),
     (413, "TooLarge", "BODY_TOO_LARGE", "The body is larger than this operation takes."),
+    (414, "UriTooLong", "URI_TOO_LONG", "The path with its query is longer than any of this API need be."),
     (415, "UnsupportedMedia", "UNSUPPORTED_MEDIA_TYPE", "The content type is not one that this operation takes."),
     (422, "Invalid", "VALIDATION_FAILED", "A value is not acceptable; `details` name the fields."),
     (429, "RateLimited", "RATE_LIMITED", "Too many requests."),
@@ -78,6 +79,7 @@ pub fn complete(operation: &mut Value, route: &Route) {
         409 => !safe,
         412 => takes_if_match(operation),
         413 | 415 => takes_body,
+        414 => takes_query(operation),
         422 => !safe || takes_query(operation),
         _ => true,
     };
