@@ -149,6 +149,8 @@ def figure_of_schemathesis(seed: int, text: str, summary: dict, document: Path) 
     # The last line of its output says what it found, errors of its own too.
     found = re.findall(r"\d+ (?:failures?|errors?)", text.rstrip().rsplit("\n", 1)[-1])
     reach = f"{len(called)} of {len(labels)} operations ({len(succeeded)} with success), {cases} requests"
+    links = re.search(r"API Links: +(\d+) covered", text)
+    reach += f" along {links[1]} links" if links else ""
     return f"seed {seed}: {', '.join(found) or '0 failures'}; {reach}, {waived} answers waived"
 
 
