@@ -86,19 +86,27 @@ async fn an_instance_that_was_thought_dead_does_nothing_twice() {
     let stalled = guest.complete(&cart);
     let meanwhile = async {
         shop.until("SELECT EXISTS (SELECT FROM checkouts)").await;
-        // The first instance holds on to its lease while it waits. Another takes it all the same.
-        sqlx::query("UPDATE checkouts SET lease_until = now() - interval '1 second'")
-            .execute(shop.db.owner())
-            .await
-            .unwrap();
-        let other = shop.another_instance();
-        let resumed = tokio::spawn(async move { resume_checkouts(&other).await.unwrap() });
-        tokio::time::timeout(
-            Duration::from_secs(30),
-            shop.until("SELECT count(DISTINCT lease_owner) = 1 FROM checkouts"),
-        )
-        .await
-        .unwrap();
+        // The first instance renews its lease while it waits. Another takes it all the same, between two renewals.
+        let (other, owner) = (shop.another_instance(), shop.db.owner().clone());
+        let first: uuid::Uuid =
+            sqlx::query_scalar("SELECT lease_owner FROM checkouts").fetch_one(shop.db.owner()).await.unwrap();
+        let resumed = tokio::spawn(async move {
+            loop {
+                let expire = "UPDATE checkouts SET lease_until = now() - interval '1 second'";
+                sqlx::query(expire).execute(&owner).await.unwrap();
+                let count = resume_checkouts(&other).await.unwrap();
+                if count > 0 {
+                    return count;
+                }
+            }
+        });
+        let taken = async {
+            let owner = || sqlx::query_scalar("SELECT lease_owner FROM checkouts").fetch_one(shop.db.owner());
+            while owner().await.is_ok_and(|owner: uuid::Uuid| owner == first) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), taken).await.unwrap();
         gate.add_permits(10);
         resumed.await.unwrap()
     };
