@@ -6,7 +6,7 @@ use crate::metadata::Metadata;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("events", &["kernel"]),
-    ("contracts", &["kernel"]),
+    ("contracts", &["kernel", "events"]),
     ("crypto", &["kernel"]),
     ("pg", &["kernel"]),
     ("runtime", &["kernel", "crypto"]),
@@ -14,18 +14,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("users", &["kernel", "events", "contracts", "pg", "messaging", "runtime", "crypto"]),
     ("products", &["kernel", "events", "contracts", "pg", "messaging", "runtime", "crypto"]),
     ("orders", &["kernel", "events", "contracts", "pg", "messaging", "runtime", "crypto"]),
-    ("gateway", &["kernel", "contracts", "runtime", "crypto"]),
+    ("webhooks", &["kernel", "events", "contracts", "pg", "messaging", "runtime", "crypto"]),
+    ("gateway", &["kernel", "events", "contracts", "runtime", "crypto"]),
 ];
 
 /// Third-party crates that only some of ours may name. `server`, the test kit and the tests wire things: they are free.
 const BEHIND_WALLS: &[(&str, &[&str])] = &[
-    ("sqlx", &["pg", "messaging", "users", "products", "orders"]),
+    ("sqlx", &["pg", "messaging", "users", "products", "orders", "webhooks"]),
+    ("lapin", &["messaging"]),
+    ("redis", &["runtime"]),
+    ("tonic", &["contracts"]),
     ("async-graphql", &["products"]),
     ("jsonwebtoken", &["crypto"]),
     ("aws-lc-rs", &["crypto"]),
     ("bcrypt", &["users"]),
     ("governor", &["runtime"]),
-    ("reqwest", &["runtime"]),
+    ("reqwest", &["runtime", "orders", "webhooks"]),
     ("utoipa-swagger-ui", &["gateway"]),
 ];
 

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`products`] | quotes and stock reservations, for orders |
 //! | [`users`] | a user's contact data, for orders |
+//! | [`event_log`] | every role: its published events, for the stream and for whoever missed some |
 //!
 //! A caller holds the client and never knows where the role runs: in this process the client wraps the role's object.
 //! Arguments are owned plain data; every call takes a [`kernel::Context`] whose deadline bounds it. Failures are
 //! [`kernel::Failure`]s with the role's own codes; a caller that doesn't know a code goes by its kind.
 
+pub mod event_log;
 pub mod products;
 pub mod users;
 

@@ -33,11 +33,17 @@ pub enum Scope {
     /// Capture, fulfil, cancel, refund.
     #[serde(rename = "orders:write")]
     WriteOrders,
+    /// Read webhook endpoints and their deliveries.
+    #[serde(rename = "webhooks:read")]
+    ReadWebhooks,
+    /// Change webhook endpoints, send again.
+    #[serde(rename = "webhooks:write")]
+    WriteWebhooks,
 }
 
 impl Scope {
     /// Every scope, in the order of declaration.
-    pub const ALL: [Scope; 7] = [
+    pub const ALL: [Scope; 9] = [
         Scope::Customer,
         Scope::ReadUsers,
         Scope::WriteUsers,
@@ -45,6 +51,8 @@ impl Scope {
         Scope::WriteProducts,
         Scope::ReadOrders,
         Scope::WriteOrders,
+        Scope::ReadWebhooks,
+        Scope::WriteWebhooks,
     ];
 
     /// The name in a token and in the documents.
@@ -57,6 +65,8 @@ impl Scope {
             Scope::WriteProducts => "products:write",
             Scope::ReadOrders => "orders:read",
             Scope::WriteOrders => "orders:write",
+            Scope::ReadWebhooks => "webhooks:read",
+            Scope::WriteWebhooks => "webhooks:write",
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::wake::Pause;
 
 /// Events that are numbered and published at once.
 const BATCH: i64 = 1_000;
+/// How long events gather after a batch that was not full.
+const GATHER: Duration = Duration::from_millis(2);
 /// How often a relay that is not the one looks whether it can be.
 const STANDBY: Duration = Duration::from_secs(1);
 /// How long a statement may stay without an answer; the server itself stops one much sooner.
@@ -103,15 +105,17 @@ impl Relay {
         let mut pause = Pause::new();
         loop {
             let rows = answered(store::relay::sequence_next(&mut conn, last, BATCH)).await?;
-            let more_may_wait = i64::try_from(rows.len()) == Ok(BATCH);
-            if !rows.is_empty() {
-                last = rows.last().and_then(|row| row.sequence).unwrap_or(last);
-                self.publish(&mut conn, rows).await?;
-                pause.shorten();
-            }
-            // Not after every few events: while many write, a batch costs hardly more than one event.
-            if !more_may_wait {
+            if rows.is_empty() {
                 pause.rest().await;
+                continue;
+            }
+            let full = i64::try_from(rows.len()) == Ok(BATCH);
+            last = rows.last().and_then(|row| row.sequence).unwrap_or(last);
+            self.publish(&mut conn, rows).await?;
+            pause.shorten();
+            // While many write, a batch costs hardly more than one event: give them the time to make one.
+            if !full {
+                tokio::time::sleep(GATHER).await;
             }
         }
     }

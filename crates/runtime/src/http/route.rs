@@ -23,11 +23,13 @@ pub enum Role {
     Products,
     /// Carts, orders, payments.
     Orders,
+    /// Merchants' endpoints and deliveries to them.
+    Webhooks,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 4] = [Role::Gateway, Role::Users, Role::Products, Role::Orders];
+    pub const ALL: [Role; 5] = [Role::Gateway, Role::Users, Role::Products, Role::Orders, Role::Webhooks];
 
     /// The name in commands, metrics and database names.
     pub fn as_str(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Role {
             Role::Users => "users",
             Role::Products => "products",
             Role::Orders => "orders",
+            Role::Webhooks => "webhooks",
         }
     }
 }
