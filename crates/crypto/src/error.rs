@@ -36,6 +36,14 @@ pub enum KeyConfigError {
         /// Its length in bytes.
         length: usize,
     },
+    /// Base64, but of fewer than 32 bytes.
+    #[error("`{id}` has {length} bytes; it takes 32 or more (make one with `openssl rand -base64 32`)")]
+    TooShort {
+        /// Which setting.
+        id: String,
+        /// Its length in bytes.
+        length: usize,
+    },
     /// Two names for one key would make a rotation that changes nothing.
     #[error("the keys `{0}` and `{1}` are the same")]
     SameKey(String, String),

@@ -7,6 +7,7 @@
 //! | [`token`] | what an access token says, its settings and its errors |
 //! | [`signer`] | issues access tokens (ES256) and publishes the public keys |
 //! | [`verifier`] | checks access tokens, and remembers good ones until they expire |
+//! | [`internal`] | the token by which the roles know each other |
 //! | [`primitives`] | random values, SHA-256, comparison in constant time |
 //! | [`error`] | what can be wrong with sealed values and with configured keys |
 //!
@@ -15,6 +16,7 @@
 //! the data keys anew, not to encrypt the data anew.
 
 pub mod error;
+pub mod internal;
 pub mod keyring;
 pub mod person;
 pub mod primitives;
@@ -24,6 +26,7 @@ pub mod token;
 pub mod verifier;
 
 pub use error::{CryptoError, KeyConfigError};
+pub use internal::{InternalSigner, InternalVerifier};
 pub use keyring::{Keyring, KeyringConfig};
 pub use person::{Cell, PersonKey, WrappedKey};
 pub use primitives::{constant_time_eq, random_bytes, random_token, sha256};

@@ -7,6 +7,7 @@
 //! | [`tasks`] | background work: supervised, periodic, ended within a deadline |
 //! | [`signal`] | waiting for Ctrl-C and SIGTERM |
 //! | [`http`] | the API's conventions: routes, extractors, answers, layers |
+//! | [`internal`] | the listener between roles: settings, internal token, TLS |
 //! | [`cache`] | bounded in-memory cache with single flight |
 //! | [`limits`] | rate limits by key |
 //! | [`health`] | readiness by named check |
@@ -15,6 +16,7 @@ pub mod cache;
 pub mod config;
 pub mod health;
 pub mod http;
+pub mod internal;
 pub mod limits;
 pub mod signal;
 pub mod tasks;

@@ -2,10 +2,13 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`authority`] | [`Authority`]: certificates for TLS between processes |
 //! | [`db`] | [`TestDb`]: a migrated database for one test |
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+pub mod authority;
 pub mod db;
 
+pub use authority::{Authority, Certificate};
 pub use db::TestDb;

@@ -28,19 +28,32 @@ pub struct RequestMeta {
     pub id: Arc<str>,
     /// When the request arrived.
     pub arrived: Instant,
+    /// When the role that passed the request on stops waiting; none at the edge.
+    pub deadline: Option<Instant>,
+}
+
+impl RequestMeta {
+    /// Of a request that arrives now, from whoever.
+    fn new(id: Arc<str>) -> Self {
+        Self { id, arrived: Instant::now(), deadline: None }
+    }
 }
 
 /// The current request, inside [`enter`]; elsewhere one with an empty id.
 pub fn current() -> RequestMeta {
-    REQUEST.try_with(Clone::clone).unwrap_or_else(|_| RequestMeta { id: "".into(), arrived: Instant::now() })
+    REQUEST.try_with(Clone::clone).unwrap_or_else(|_| RequestMeta::new("".into()))
 }
 
 /// The layer.
 pub async fn enter(request: Request, next: Next) -> Response {
-    let id = new_id();
-    let meta = RequestMeta { id: Arc::clone(&id), arrived: Instant::now() };
+    within(RequestMeta::new(new_id()), next.run(request)).await
+}
+
+/// Makes the answer of the request that `meta` tells of.
+pub(crate) async fn within(meta: RequestMeta, answer: impl Future<Output = Response>) -> Response {
+    let id = Arc::clone(&meta.id);
     let respond = async move {
-        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(response) => with_failure_body(response),
             Err(_) => {
                 // The panic's own message went to stderr when it happened; it may quote personal data, so not to the log.
@@ -58,7 +71,7 @@ pub async fn enter(request: Request, next: Next) -> Response {
 
 /// A UUIDv7 whose random part comes from this thread's generator: an id of a request need not count on from the last one,
 /// and the lock that sees to that for [`kernel::id::new_id`] would be the one thing that all requests wait for.
-fn new_id() -> Arc<str> {
+pub(crate) fn new_id() -> Arc<str> {
     let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let millis = u64::try_from(millis).unwrap_or_default();
     let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();

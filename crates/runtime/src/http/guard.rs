@@ -55,9 +55,10 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
     let started = Instant::now();
     let route = &guard.route;
     let span = tracing::info_span!("operation", otel.name = %route.operation, request_id = %entry::current().id);
-    let response = match admit(&guard, request) {
+    let deadline = deadline(route);
+    let response = match admit(&guard, deadline, request) {
         Err(failure) => ApiError(failure).into_response(),
-        Ok(request) => match tokio::time::timeout(route.deadline, next.run(request)).instrument(span).await {
+        Ok(request) => match tokio::time::timeout_at(deadline.into(), next.run(request)).instrument(span).await {
             Ok(response) => response,
             Err(_) => {
                 let message = "The request took longer than it may";
@@ -69,14 +70,20 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
     response
 }
 
+/// When the operation must have answered: what it may take, or sooner where whoever passed the request on waits no longer.
+fn deadline(route: &Route) -> Instant {
+    let meta = entry::current();
+    let own = meta.arrived + route.deadline;
+    meta.deadline.map_or(own, |callers| callers.min(own))
+}
+
 /// Puts the caller's context into the request and the limit on its body, or says why not.
-fn admit(guard: &Guard, request: Request) -> Result<Request, Failure> {
+fn admit(guard: &Guard, deadline: Instant, request: Request) -> Result<Request, Failure> {
     let route = &guard.route;
     let actor = identify(&guard.verifier, route.access, request.headers())?;
     check_body(route.body, request.headers())?;
     let idempotency_key = idempotency_key(route, request.headers())?;
-    let meta = entry::current();
-    let context = Context { actor, request_id: meta.id, deadline: meta.arrived + route.deadline, idempotency_key };
+    let context = Context { actor, request_id: entry::current().id, deadline, idempotency_key };
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(context);
     let limit = match route.body {

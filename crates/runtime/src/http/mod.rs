@@ -8,7 +8,7 @@
 //! | [`guard`] | the layer around each operation: token, scope, content type, size, deadline, metrics |
 //! | [`extract`] | what handlers take: [`Caller`], [`Json`], [`Query`], [`PathParam`], [`IfMatch`] |
 //! | [`reply`] | what handlers give: [`Reply`], [`ApiError`] |
-//! | [`serve`] | the listener |
+//! | [`serve`] | the listeners: the edge's and the one between roles |
 
 pub mod entry;
 pub mod extract;
