@@ -19,6 +19,9 @@ pub struct InventoryChanged {
     pub on_hand: i64,
     /// Units of those that are promised to orders.
     pub reserved: i64,
+    /// What can be sold of the variant, over all locations. Events from before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available: Option<i64>,
 }
 
 impl InventoryChanged {

@@ -41,6 +41,9 @@ impl OrderPlaced {
 /// Money for an order was received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderPaid {
+    /// The account, unless a guest bought. Events from before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Uuid>,
     /// The payment.
     pub payment_id: Uuid,
     /// How much.
@@ -64,6 +67,9 @@ pub struct LineQuantity {
 /// Goods of an order left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderFulfilled {
+    /// The account, unless a guest bought. Events from before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Uuid>,
     /// The fulfilment.
     pub fulfillment_id: Uuid,
     /// What was sent.
@@ -82,6 +88,9 @@ impl OrderFulfilled {
 /// An order will not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCancelled {
+    /// The account, unless a guest bought. Events from before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Uuid>,
     /// Why, as a code.
     pub reason: String,
 }
@@ -94,6 +103,9 @@ impl OrderCancelled {
 /// Money of an order was given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRefunded {
+    /// The account, unless a guest bought. Events from before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Uuid>,
     /// The refund.
     pub refund_id: Uuid,
     /// The payment that it comes from.

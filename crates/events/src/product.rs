@@ -1,6 +1,8 @@
 //! Events of a product with its variants and prices.
 
+use kernel::Money;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The sort of object.
 pub const AGGREGATE: &str = "product";
@@ -25,6 +27,18 @@ pub struct ProductUpdated {
     /// Its name in addresses until now, if that changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_slug: Option<String>,
+    /// The price that was set, if the change was that. After an import, read the product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<VariantPrice>,
+}
+
+/// What a variant costs from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantPrice {
+    /// The variant.
+    pub variant_id: Uuid,
+    /// What one costs.
+    pub price: Money,
 }
 
 impl ProductUpdated {

@@ -1,5 +1,7 @@
 //! Every published event.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 
 use crate::{category, inventory, order, product, user};
@@ -23,16 +25,39 @@ pub const REGISTRY: &[EventType] = &[
     published("users", user::AGGREGATE, user::UserUpdated::KIND, 1),
     published("users", user::AGGREGATE, user::UserDeleted::KIND, 1),
     published("products", product::AGGREGATE, product::ProductCreated::KIND, 1),
-    published("products", product::AGGREGATE, product::ProductUpdated::KIND, 1),
+    published("products", product::AGGREGATE, product::ProductUpdated::KIND, 2),
     published("products", product::AGGREGATE, product::ProductDeleted::KIND, 1),
     published("products", category::AGGREGATE, category::CategoryChanged::KIND, 1),
-    published("products", inventory::AGGREGATE, inventory::InventoryChanged::KIND, 1),
+    published("products", inventory::AGGREGATE, inventory::InventoryChanged::KIND, 2),
     published("orders", order::AGGREGATE, order::OrderPlaced::KIND, 1),
-    published("orders", order::AGGREGATE, order::OrderPaid::KIND, 1),
-    published("orders", order::AGGREGATE, order::OrderFulfilled::KIND, 1),
-    published("orders", order::AGGREGATE, order::OrderCancelled::KIND, 1),
-    published("orders", order::AGGREGATE, order::OrderRefunded::KIND, 1),
+    published("orders", order::AGGREGATE, order::OrderPaid::KIND, 2),
+    published("orders", order::AGGREGATE, order::OrderFulfilled::KIND, 2),
+    published("orders", order::AGGREGATE, order::OrderCancelled::KIND, 2),
+    published("orders", order::AGGREGATE, order::OrderRefunded::KIND, 2),
 ];
+
+/// Kinds that stay within their role. They are in its log, so they take a sequence, and whoever follows the log counts
+/// them; their payloads are nobody else's.
+pub const PRIVATE: &[&str] = &[
+    "order.created",
+    "order.payment_authorised",
+    "order.abandoned",
+    "order.capture_requested",
+    "order.capture_failed",
+    "order.refund_requested",
+    "order.refund_failed",
+    "order.cancel_requested",
+    "order.payment_voided",
+    "order.cancel_failed",
+    "order.customer_erased",
+];
+
+/// Every kind that a log can hold: for whoever follows whole logs.
+pub fn every_kind() -> &'static [&'static str] {
+    static KINDS: LazyLock<Vec<&str>> =
+        LazyLock::new(|| REGISTRY.iter().map(|event| event.kind).chain(PRIVATE.iter().copied()).collect());
+    &KINDS
+}
 
 /// The entry of a kind.
 pub fn find(kind: &str) -> Option<&'static EventType> {

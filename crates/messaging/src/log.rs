@@ -1,6 +1,9 @@
-//! Writes events, in the transaction of the change they tell of, and reads an object's history.
+//! Writes events, in the transaction of the change they tell of; reads an object's history, and the log in order.
+
+use std::sync::Arc;
 
 use events::Envelope;
+use pg::Db;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -45,4 +48,18 @@ pub async fn history(
     aggregate_id: Uuid,
 ) -> Result<Vec<Envelope>, sqlx::Error> {
     store::events::of_object(conn, aggregate, aggregate_id).await
+}
+
+/// Numbered events after the sequence `after`, in order and without gaps, at most `limit`. Whatever was published is there.
+pub async fn published_after(db: &Db, after: i64, limit: u32) -> Result<Vec<Arc<Envelope>>, sqlx::Error> {
+    // The primary: a replica may not have yet what was published.
+    let mut conn = db.primary().acquire().await?;
+    let rows = store::events::after(&mut conn, after, limit.into()).await?;
+    Ok(rows.into_iter().map(|row| Arc::new(row.into_envelope(db.role()))).collect())
+}
+
+/// The sequence of the newest numbered event; 0 before the first.
+pub async fn last_sequence(db: &Db) -> Result<i64, sqlx::Error> {
+    let mut conn = db.primary().acquire().await?;
+    store::relay::last_sequence(&mut conn).await
 }

@@ -7,6 +7,7 @@
 //! | [`ops`] | one file a use case: decides, writes, emits, commits |
 //! | [`process`] | work of several steps that survives a crash: the checkout, and settling with providers |
 //! | [`payments`] | payment providers |
+//! | [`service`] | what other roles may ask |
 //! | `store` | SQL |
 //! | [`view`] | what answers show |
 //! | `vault` | seals and opens personal data |
@@ -30,6 +31,7 @@ pub mod jobs;
 pub mod ops;
 pub mod payments;
 pub mod process;
+pub mod service;
 mod store;
 mod vault;
 pub mod view;

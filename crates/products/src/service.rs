@@ -1,7 +1,11 @@
 //! What this role promises the others.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use contracts::event_log::{EventLog, PAGE_LIMIT};
 use contracts::products::{Products as Contract, ReservationState, ReserveStock, Reserved, VariantQuote};
+use events::Envelope;
 use kernel::{Context, Currency, Failure};
 use uuid::Uuid;
 
@@ -49,5 +53,17 @@ impl Contract for Products {
         let mut conn = self.db.primary().acquire().await.map_err(|error| pg::failure(&error))?;
         let (after, limit) = (after.unwrap_or_default(), i64::from(limit.min(1000)));
         store::reservations::holding(&mut conn, after, limit).await.map_err(|error| pg::failure(&error))
+    }
+}
+
+#[async_trait]
+impl EventLog for Products {
+    async fn events_after(&self, _: &Context, after: i64, limit: u32) -> Result<Vec<Arc<Envelope>>, Failure> {
+        let events = messaging::log::published_after(&self.db, after, limit.min(PAGE_LIMIT)).await;
+        events.map_err(|error| pg::failure(&error))
+    }
+
+    async fn last_sequence(&self, _: &Context) -> Result<i64, Failure> {
+        messaging::log::last_sequence(&self.db).await.map_err(|error| pg::failure(&error))
     }
 }

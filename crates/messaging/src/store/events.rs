@@ -143,3 +143,15 @@ pub(crate) async fn of_object(
         })
         .collect())
 }
+
+pub(crate) async fn after(conn: &mut PgConnection, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
+    sqlx::query_as!(
+        EventRow,
+        "SELECT position, id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
+         FROM events WHERE sequence > $1 ORDER BY sequence LIMIT $2",
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+}

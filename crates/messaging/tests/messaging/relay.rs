@@ -128,3 +128,28 @@ async fn of_two_relays_one_works_and_the_other_takes_over() {
     eventually("the second takes over", || async { two.events().len() == 1 }).await;
     assert_eq!((one.events().len(), two.events()[0].sequence), (2, Some(3)));
 }
+
+#[tokio::test]
+async fn the_log_is_read_in_order_page_by_page_and_holds_whatever_was_published() {
+    let test = TestDb::new(&SCHEMA).await;
+    let db = test.db();
+    let object = create_object(db).await;
+    for _ in 0..5 {
+        change_and_commit(db, object).await;
+    }
+    assert_eq!(messaging::log::published_after(db, 0, 10).await.unwrap(), [], "nothing has a number yet");
+    let recorder = Recorder::default();
+    let _relay = Running::start(db, recorder.clone());
+    eventually("all are published", || async { recorder.events().len() == 5 }).await;
+
+    let mut read = Vec::new();
+    while read.len() < 5 {
+        let after = read.last().map_or(0, |event: &Arc<Envelope>| event.sequence.unwrap());
+        let page = messaging::log::published_after(db, after, 2).await.unwrap();
+        assert!((1..=2).contains(&page.len()));
+        read.extend(page);
+    }
+    assert_eq!(read, recorder.events());
+    assert_eq!(messaging::log::last_sequence(db).await.unwrap(), 5);
+    assert_eq!(messaging::log::published_after(db, 5, 10).await.unwrap(), []);
+}

@@ -276,3 +276,19 @@ impl OrderEvent {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_known_to_whoever_follows_the_log() {
+        let nothing = serde_json::json!({});
+        for kind in events::registry::every_kind().iter().filter(|kind| kind.starts_with("order.")) {
+            assert!(
+                !matches!(OrderEvent::read(kind, &nothing), Err(LogError::UnknownKind(_))),
+                "{kind} is not written"
+            );
+        }
+    }
+}

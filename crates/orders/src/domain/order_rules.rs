@@ -95,7 +95,7 @@ impl Order {
             let lines =
                 rest().filter(|(_, left)| *left > 0).map(|(line_id, quantity)| LineQuantity { line_id, quantity });
             let lines = lines.collect();
-            return Ok(vec![fulfilled(fulfillment_id, lines, tracking_company, tracking_number)]);
+            return Ok(vec![self.fulfilled(fulfillment_id, lines, tracking_company, tracking_number)]);
         };
         let mut lines: Vec<LineQuantity> = Vec::with_capacity(wanted.len());
         for (at, line) in wanted.into_iter().enumerate() {
@@ -110,7 +110,7 @@ impl Order {
                 None => lines.push(line),
             }
         }
-        Ok(vec![fulfilled(fulfillment_id, lines, tracking_company, tracking_number)])
+        Ok(vec![self.fulfilled(fulfillment_id, lines, tracking_company, tracking_number)])
     }
 
     /// Undoes the order before anything was sent. What was captured goes back as the refund `refund_id`.
@@ -168,15 +168,17 @@ impl Order {
     fn untaxed(&self) -> i64 {
         self.created.total_amount - self.created.tax_amount
     }
-}
 
-fn fulfilled(
-    fulfillment_id: Uuid,
-    lines: Vec<LineQuantity>,
-    tracking_company: Option<String>,
-    tracking_number: Option<String>,
-) -> OrderEvent {
-    OrderEvent::Fulfilled(OrderFulfilled { fulfillment_id, lines, tracking_company, tracking_number })
+    fn fulfilled(
+        &self,
+        fulfillment_id: Uuid,
+        lines: Vec<LineQuantity>,
+        tracking_company: Option<String>,
+        tracking_number: Option<String>,
+    ) -> OrderEvent {
+        let user_id = self.user_id;
+        OrderEvent::Fulfilled(OrderFulfilled { user_id, fulfillment_id, lines, tracking_company, tracking_number })
+    }
 }
 
 #[cfg(test)]
@@ -287,14 +289,19 @@ mod tests {
         match order.outstanding().first() {
             None => Vec::new(),
             Some(Outstanding::Capture(p)) if agrees => {
-                vec![OrderEvent::Paid(OrderPaid { payment_id: p.id, amount: money(p.amount) })]
+                vec![OrderEvent::Paid(OrderPaid { user_id: None, payment_id: p.id, amount: money(p.amount) })]
             }
             Some(Outstanding::Capture(p)) => {
                 vec![OrderEvent::CaptureFailed(PaymentRefused { payment_id: p.id, reason: refused() })]
             }
             Some(Outstanding::Refund(p, r)) if agrees => {
                 let (refund_id, payment_id) = (r.id, p.id);
-                vec![OrderEvent::Refunded(OrderRefunded { refund_id, payment_id, amount: money(r.amount) })]
+                vec![OrderEvent::Refunded(OrderRefunded {
+                    user_id: None,
+                    refund_id,
+                    payment_id,
+                    amount: money(r.amount),
+                })]
             }
             Some(Outstanding::Refund(_, r)) => {
                 let event = OrderEvent::RefundFailed(RefundFailed { refund_id: r.id, reason: refused() });
@@ -303,7 +310,7 @@ mod tests {
             Some(Outstanding::Void(p)) if agrees => vec![OrderEvent::PaymentVoided(PaymentRef { payment_id: p.id })],
             Some(Outstanding::Void(_)) => failed().into_iter().collect(),
             Some(Outstanding::Release(reason)) => {
-                vec![OrderEvent::Cancelled(OrderCancelled { reason: reason.clone() })]
+                vec![OrderEvent::Cancelled(OrderCancelled { user_id: None, reason: reason.clone() })]
             }
         }
     }

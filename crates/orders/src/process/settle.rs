@@ -70,13 +70,16 @@ async fn perform(
     order: &Order,
     step: &Outstanding,
 ) -> Result<Vec<OrderEvent>, Error> {
+    let user_id = order.user_id;
     let money = |amount| Money::new(amount, order.currency());
     match step {
         Outstanding::Capture(payment) => {
             let instruction = instruction(order, payment, payment.amount, &format!("{}-capture", payment.id));
             let payment_id = payment.id;
             Ok(match orders.providers.get(&payment.provider)?.capture(context, instruction).await? {
-                Outcome::Done => vec![OrderEvent::Paid(OrderPaid { payment_id, amount: money(payment.amount) })],
+                Outcome::Done => {
+                    vec![OrderEvent::Paid(OrderPaid { user_id, payment_id, amount: money(payment.amount) })]
+                }
                 Outcome::Refused(reason) => {
                     vec![OrderEvent::CaptureFailed(PaymentRefused { payment_id, reason })]
                 }
@@ -86,7 +89,7 @@ async fn perform(
             let instruction = instruction(order, payment, refund.amount, &format!("{}-refund", refund.id));
             let (refund_id, payment_id, amount) = (refund.id, payment.id, money(refund.amount));
             Ok(match orders.providers.get(&payment.provider)?.refund(context, instruction).await? {
-                Outcome::Done => vec![OrderEvent::Refunded(OrderRefunded { refund_id, payment_id, amount })],
+                Outcome::Done => vec![OrderEvent::Refunded(OrderRefunded { user_id, refund_id, payment_id, amount })],
                 Outcome::Refused(reason) => {
                     let failed = OrderEvent::RefundFailed(RefundFailed { refund_id, reason: reason.clone() });
                     std::iter::once(failed).chain(cancel_failed(order, reason)).collect()
@@ -102,7 +105,7 @@ async fn perform(
         }
         Outstanding::Release(reason) => {
             orders.products.release(context, order.id).await?;
-            Ok(vec![OrderEvent::Cancelled(OrderCancelled { reason: reason.clone() })])
+            Ok(vec![OrderEvent::Cancelled(OrderCancelled { user_id, reason: reason.clone() })])
         }
     }
 }

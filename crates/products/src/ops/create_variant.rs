@@ -117,7 +117,7 @@ impl Products {
         checks.finish()?;
         let (id, level) = self.insert_variant(conn, product.id, &variant).await?;
         let product_id = product.id;
-        self.write_product(conn, product, None).await?;
+        self.write_product(conn, product, None, None).await?;
         emit_levels(conn, level.as_slice()).await?;
         first.finish(&(id, product_id)).await?;
         self.product_changed(product_id);

@@ -25,7 +25,7 @@ impl Products {
         expect_version(expected_version, variant.version)?;
         let ids = (id, product.id);
         store::variants::delete(conn, product.id, Some(id), self.clock.now()).await?;
-        self.write_product(conn, product, None).await?;
+        self.write_product(conn, product, None, None).await?;
         first.finish(&ids).await?;
         self.product_changed(ids.1);
         Ok(ids)

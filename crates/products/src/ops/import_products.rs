@@ -279,7 +279,7 @@ impl Products {
             aggregate_id: changed.id,
             version: changed.version,
             kind: ProductUpdated::KIND,
-            data: data(&ProductUpdated { slug: changed.slug.clone(), previous_slug: None }),
+            data: data(&ProductUpdated { slug: changed.slug.clone(), previous_slug: None, price: None }),
         });
         messaging::emit_many(conn, created.chain(updated).collect()).await?;
         let changed = plan.changed_levels.iter().map(|(change, _)| change);

@@ -40,7 +40,7 @@ pub use update_product::UpdateProduct;
 pub use update_variant::UpdateVariant;
 
 use events::inventory::{self, InventoryChanged};
-use events::product::{self, ProductUpdated};
+use events::product::{self, ProductUpdated, VariantPrice};
 use kernel::{Context, ErrorKind, Failure, Scope};
 use messaging::NewEvent;
 use serde::Serialize;
@@ -90,6 +90,8 @@ async fn lock_variant(conn: &mut PgConnection, id: Uuid) -> Result<(Product, Var
 
 /// Tells of changed levels.
 async fn emit_levels(conn: &mut PgConnection, changes: &[LevelChange]) -> Result<(), sqlx::Error> {
+    let variants: Vec<Uuid> = changes.iter().map(|change| change.level.variant_id).collect();
+    let available = store::levels::available(conn, &variants).await?;
     let events = changes.iter().map(|LevelChange { level, product_id }| NewEvent {
         aggregate: inventory::AGGREGATE,
         aggregate_id: level.id,
@@ -101,6 +103,7 @@ async fn emit_levels(conn: &mut PgConnection, changes: &[LevelChange]) -> Result
             location_id: level.location_id,
             on_hand: level.on_hand,
             reserved: level.reserved,
+            available: available.get(&level.variant_id).copied(),
         }),
     });
     messaging::emit_many(conn, events.collect()).await
@@ -113,6 +116,7 @@ impl Products {
         conn: &mut PgConnection,
         mut product: Product,
         previous_slug: Option<String>,
+        price: Option<VariantPrice>,
     ) -> Result<(), Error> {
         product.version += 1;
         product.updated_at = self.clock.now();
@@ -123,7 +127,7 @@ impl Products {
             aggregate_id: product.id,
             version: product.version,
             kind: ProductUpdated::KIND,
-            data: data(&ProductUpdated { slug: product.slug, previous_slug }),
+            data: data(&ProductUpdated { slug: product.slug, previous_slug, price }),
         };
         messaging::emit(conn, &event).await?;
         Ok(())

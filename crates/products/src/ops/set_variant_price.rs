@@ -1,5 +1,6 @@
 //! Sets or ends a variant's price in one currency.
 
+use events::product::VariantPrice;
 use kernel::text::Checks;
 use kernel::{Context, Currency, Money};
 use messaging::Once;
@@ -49,8 +50,11 @@ impl Products {
         let conn = first.conn();
         let (product, variant) = lock_variant(conn, command.variant_id).await?;
         let ids = (variant.id, product.id);
-        match command.amount {
-            None => store::prices::remove(conn, variant.id, currency).await?,
+        let set = match command.amount {
+            None => {
+                store::prices::remove(conn, variant.id, currency).await?;
+                None
+            }
             Some(amount) => {
                 let prices = store::prices::of_variants(conn, &[variant.id]).await?;
                 let fits = prices.len() < MAX_PRICES || prices.iter().any(|price| price.money.currency == currency);
@@ -60,9 +64,10 @@ impl Products {
                 let money = Money::new(amount, currency);
                 let price = Price { variant_id: variant.id, money, compare_at: command.compare_at };
                 store::prices::set(conn, &price).await?;
+                Some(VariantPrice { variant_id: variant.id, price: money })
             }
-        }
-        self.write_product(conn, product, None).await?;
+        };
+        self.write_product(conn, product, None, set).await?;
         first.finish(&ids).await?;
         self.product_changed(ids.1);
         Ok(ids)

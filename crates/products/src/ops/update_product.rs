@@ -89,7 +89,7 @@ impl Products {
             store::products::replace_images(conn, product.id, &urls, &alts).await?;
         }
         let previous_slug = (before.slug != product.slug).then_some(before.slug);
-        self.write_product(conn, product, previous_slug).await?;
+        self.write_product(conn, product, previous_slug, None).await?;
         first.finish(&command.id).await?;
         self.product_changed(command.id);
         Ok(command.id)

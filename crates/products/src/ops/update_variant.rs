@@ -66,7 +66,7 @@ impl Products {
         let ids = (before.id, product.id);
         let variant = command.apply(&product, before)?;
         store::variants::update(conn, &variant, self.clock.now()).await?;
-        self.write_product(conn, product, None).await?;
+        self.write_product(conn, product, None, None).await?;
         first.finish(&ids).await?;
         self.product_changed(ids.1);
         Ok(ids)

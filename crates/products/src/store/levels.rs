@@ -1,5 +1,7 @@
 //! Levels of stock and their ledger. Callers hold the locks of the products (see `products::lock_of_variants`).
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -37,6 +39,18 @@ pub async fn find(conn: &mut PgConnection, variant_id: Uuid, location_id: Uuid) 
     )
     .fetch_optional(conn)
     .await
+}
+
+/// What can be sold of variants, over all locations. One without a level is left out.
+pub async fn available(conn: &mut PgConnection, variants: &[Uuid]) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT variant_id, sum(on_hand - reserved)::int8 AS "units!"
+           FROM inventory_levels WHERE variant_id = ANY($1) GROUP BY variant_id"#,
+        variants,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.variant_id, row.units)).collect())
 }
 
 /// Sets what lies at a location, with the ledger's row. `delta` is how much more that is than before.
