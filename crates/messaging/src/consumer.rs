@@ -17,8 +17,8 @@ use tracing::Instrument;
 use crate::store::inbox::Entry;
 use crate::{store, trace};
 
-/// How often an event is tried before it becomes a dead letter. What waits for a server does not count.
-const ATTEMPTS: u32 = 5;
+/// How often an event is tried before a consumer gives it up. What waits for a server does not count.
+pub(crate) const ATTEMPTS: i32 = 5;
 
 /// Why an event could not be handled.
 #[derive(Debug, Error)]
@@ -85,29 +85,65 @@ pub struct Consumer {
     pub handler: Arc<dyn Handle>,
 }
 
+/// What became of an event that was given to a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Its effect is committed.
+    Handled,
+    /// It was before.
+    Known,
+    /// It failed, and is among the dead letters now.
+    Failed,
+    /// It is behind a letter of the same object, which was tried so many times.
+    Parked(i32),
+}
+
+impl Taken {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Known => "known",
+            Self::Failed => "failed",
+            Self::Parked(_) => "parked",
+        }
+    }
+}
+
 impl Consumer {
-    /// Handles an event, or makes it a dead letter. Returns when one of both is committed; drop it to give up before.
+    /// Handles an event, or gives it up after a few tries. Returns when one of both is committed; drop it to stop before.
     pub async fn deliver(&self, event: &Envelope) {
+        self.observed(event, self.try_in_hand(event, ATTEMPTS)).await;
+    }
+
+    /// Handles an event, or puts it aside at the first failure. Returns when one of both is committed.
+    pub(crate) async fn accept(&self, event: &Envelope) -> Taken {
+        self.observed(event, self.try_in_hand(event, 1)).await
+    }
+
+    /// Counts what becomes of an event, and makes it part of the trace of the request that it comes from.
+    async fn observed(&self, event: &Envelope, work: impl Future<Output = Taken>) -> Taken {
         let span = tracing::info_span!(
             "consume", consumer = self.name, kind = %event.kind, event_id = %event.id, aggregate_id = %event.aggregate_id
         );
         trace::continue_from(&span, event.trace_parent.as_deref());
-        let outcome = self.deliver_in_span(event).instrument(span).await;
-        metrics::counter!("events_consumed_total", "consumer" => self.name, "outcome" => outcome).increment(1);
+        let taken = work.instrument(span).await;
+        metrics::counter!("events_consumed_total", "consumer" => self.name, "outcome" => taken.name()).increment(1);
+        taken
     }
 
-    async fn deliver_in_span(&self, event: &Envelope) -> &'static str {
+    /// Tries an event up to `attempts` times, and for as long as a server is away.
+    async fn try_in_hand(&self, event: &Envelope, attempts: i32) -> Taken {
         let mut pauses = pauses();
         let mut failures = 0;
         loop {
             let error = match self.attempt(event).await {
-                Ok(outcome) => return outcome,
+                Ok(taken) => return taken,
                 Err(error) => error,
             };
-            failures += u32::from(matches!(error, ConsumeError::Failed(_)));
-            if failures == ATTEMPTS {
-                match self.bury(event, &error, failures).await {
-                    Ok(()) => return "dead",
+            failures += i32::from(matches!(error, ConsumeError::Failed(_)));
+            if failures == attempts {
+                match self.put_aside(event, &error, failures).await {
+                    Ok(()) => return Taken::Failed,
                     // The event stays in hand until it is safe somewhere: one more try does no harm.
                     Err(cause) => {
                         tracing::warn!(error = %cause, "a dead letter could not be kept");
@@ -121,22 +157,28 @@ impl Consumer {
         }
     }
 
-    async fn attempt(&self, event: &Envelope) -> Result<&'static str, ConsumeError> {
-        let mut tx = self.db.begin().await?;
-        let outcome = match store::inbox::enter(&mut tx, self.name, event).await? {
-            Entry::Known => return Ok("known"),
-            Entry::Parked => {
-                store::dead_letters::keep(&mut tx, self.name, event, "an earlier event of this object failed", 0)
-                    .await?;
-                "parked"
-            }
-            Entry::New => {
-                self.handle(&mut tx, event).await?;
-                "handled"
-            }
-        };
-        tx.commit().await?;
-        Ok(outcome)
+    async fn attempt(&self, event: &Envelope) -> Result<Taken, ConsumeError> {
+        loop {
+            let mut tx = self.db.begin().await?;
+            let taken = match store::inbox::enter(&mut tx, self.name, event).await? {
+                Entry::Known => return Ok(Taken::Known),
+                Entry::Parked => {
+                    // Whoever takes the letter out at this moment would not see an event that is put behind it.
+                    let Some(tries) = store::dead_letters::hold_front(&mut tx, self.name, event).await? else {
+                        continue;
+                    };
+                    store::dead_letters::keep(&mut tx, self.name, event, "an earlier event of this object failed", 0)
+                        .await?;
+                    Taken::Parked(tries)
+                }
+                Entry::New => {
+                    self.handle(&mut tx, event).await?;
+                    Taken::Handled
+                }
+            };
+            tx.commit().await?;
+            return Ok(taken);
+        }
     }
 
     /// Calls the handler. A panic in it is a failure of this event, not the end of the relay.
@@ -145,17 +187,22 @@ impl Consumer {
         handled.unwrap_or_else(|_| Err(ConsumeError::failed("the handler panicked")))
     }
 
-    async fn bury(&self, event: &Envelope, error: &ConsumeError, attempts: u32) -> Result<(), sqlx::Error> {
-        tracing::error!(%error, "an event could not be handled and is now a dead letter");
+    async fn put_aside(&self, event: &Envelope, error: &ConsumeError, attempts: i32) -> Result<(), sqlx::Error> {
+        if attempts < ATTEMPTS {
+            tracing::warn!(%error, "an event could not be handled and is put aside to be tried again");
+        } else {
+            tracing::error!(%error, "an event could not be handled and is now a dead letter");
+        }
         let mut conn = self.db.primary().acquire().await?;
-        let attempts = i32::try_from(attempts).unwrap_or(i32::MAX);
         store::dead_letters::keep(&mut conn, self.name, event, &error.to_string(), attempts).await
     }
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest of them.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-fn pauses() -> impl Iterator<Item = Duration> {
+/// Growing pauses between tries of what is in hand.
+pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
         .with_max_delay(LONGEST_PAUSE)

@@ -5,6 +5,7 @@
 //! | [`log`] | [`emit`]: an event is written in the transaction of the change it tells of; [`history`] of an object |
 //! | [`relay`] | [`Relay`]: numbers committed events and hands them to the transport, one per role |
 //! | [`transport`] | the seam between relay and consumers; [`InProcess`] |
+//! | [`rabbitmq`] | [`RabbitMq`]: the transport between processes |
 //! | [`consumer`] | [`Consumer`]: handles each event in one transaction with its inbox row; retries, then a dead letter |
 //! | [`dead_letters`] | what consumers gave up on, and how it is tried again |
 //! | [`idempotency`] | requests that are repeated with the same `Idempotency-Key` |
@@ -28,6 +29,7 @@ pub mod dead_letters;
 pub mod ground;
 pub mod idempotency;
 pub mod log;
+pub mod rabbitmq;
 pub mod relay;
 mod store;
 mod trace;
@@ -38,5 +40,6 @@ pub use consumer::{ConsumeError, Consumer, Handle};
 pub use ground::{GRANTS, purge, with_ground};
 pub use idempotency::{FirstTime, Idempotency, Once};
 pub use log::{NewEvent, emit, emit_many, history};
+pub use rabbitmq::{RabbitMq, RabbitMqConfig, RabbitMqError};
 pub use relay::{Backlog, Relay, backlog};
 pub use transport::{InProcess, Transport, TransportError};

@@ -1,6 +1,6 @@
 //! The seam between relay and consumers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -20,6 +20,9 @@ pub struct TransportError(pub String);
 /// What is called for an event in every process, such as to drop it from a cache. It must not fail: it logs.
 pub type FanoutHandler = Arc<dyn Fn(Arc<Envelope>) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// What is called when events may have passed by the listeners of this process: whatever they know is out of date.
+pub type GapHandler = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// Takes events from relays to consumers.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
@@ -31,6 +34,49 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Calls `handler` in this process for every event of `kinds` while the process lives.
     fn subscribe_fanout(&self, kinds: &'static [&'static str], handler: FanoutHandler);
+
+    /// Calls `handler` each time that events begin to come to this process' fan-out subscriptions: what was published
+    /// before, since the start or while the broker was away, may have been missed. A transport within the process
+    /// misses nothing and never calls it.
+    fn on_gap(&self, _handler: GapHandler) {}
+}
+
+/// The listeners of one process.
+#[derive(Clone, Default)]
+pub(crate) struct Fanout {
+    handlers: Vec<(&'static [&'static str], FanoutHandler)>,
+    gaps: Vec<GapHandler>,
+}
+
+impl Fanout {
+    pub(crate) fn add(&mut self, kinds: &'static [&'static str], handler: FanoutHandler) {
+        self.handlers.push((kinds, handler));
+    }
+
+    pub(crate) fn on_gap(&mut self, handler: GapHandler) {
+        self.gaps.push(handler);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.handlers.is_empty()
+    }
+
+    /// Every kind that somebody listens to.
+    pub(crate) fn kinds(&self) -> BTreeSet<&'static str> {
+        self.handlers.iter().flat_map(|(kinds, _)| kinds.iter().copied()).collect()
+    }
+
+    pub(crate) async fn tell(&self, event: &Arc<Envelope>) {
+        for (_, handler) in self.handlers.iter().filter(|(kinds, _)| kinds.contains(&event.kind.as_str())) {
+            handler(Arc::clone(event)).await;
+        }
+    }
+
+    pub(crate) async fn tell_gap(&self) {
+        for handler in &self.gaps {
+            handler().await;
+        }
+    }
 }
 
 /// How many objects a consumer handles events of at once.
@@ -46,7 +92,7 @@ pub struct InProcess {
 #[derive(Clone, Default)]
 struct Subscribers {
     durable: Vec<Arc<Consumer>>,
-    fanout: Vec<(&'static [&'static str], FanoutHandler)>,
+    fanout: Fanout,
 }
 
 impl InProcess {
@@ -65,9 +111,7 @@ impl Transport for InProcess {
     async fn publish(&self, batch: &[Arc<Envelope>]) -> Result<(), TransportError> {
         let Subscribers { durable, fanout } = self.subscribers();
         for event in batch {
-            for (_, handler) in fanout.iter().filter(|(kinds, _)| kinds.contains(&event.kind.as_str())) {
-                handler(Arc::clone(event)).await;
-            }
+            fanout.tell(event).await;
         }
         join_all(durable.iter().map(|consumer| deliver(consumer, batch))).await;
         Ok(())
@@ -80,7 +124,7 @@ impl Transport for InProcess {
 
     fn subscribe_fanout(&self, kinds: &'static [&'static str], handler: FanoutHandler) {
         let mut subscribers = self.subscribers.write().unwrap_or_else(PoisonError::into_inner);
-        subscribers.fanout.push((kinds, handler));
+        subscribers.fanout.add(kinds, handler);
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub keyring: KeyringConfig,
     /// Access tokens.
     pub tokens: TokenConfig,
+    /// The broker that takes events from process to process.
+    pub rabbitmq: messaging::RabbitMqConfig,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
 }

@@ -4,11 +4,14 @@
 //! |---|---|
 //! | [`authority`] | [`Authority`]: certificates for TLS between processes |
 //! | [`db`] | [`TestDb`]: a migrated database for one test |
+//! | [`broker`] | [`TestBroker`]: an exchange of a real broker for one test |
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 pub mod authority;
+pub mod broker;
 pub mod db;
 
 pub use authority::{Authority, Certificate};
+pub use broker::TestBroker;
 pub use db::TestDb;

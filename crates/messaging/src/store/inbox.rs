@@ -43,14 +43,20 @@ pub(crate) async fn enter(conn: &mut PgConnection, consumer: &str, event: &Envel
     })
 }
 
-/// Enters an event that was taken from the dead letters.
-pub(crate) async fn enter_replayed(
+/// Enters an event that is taken from the dead letters. False: another instance has handled it.
+pub(crate) async fn enter_letter(
     conn: &mut PgConnection,
     consumer: &str,
     event: &Envelope,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("INSERT INTO inbox (consumer, event_id) VALUES ($1, $2)", consumer, event.id).execute(conn).await?;
-    Ok(())
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        consumer,
+        event.id,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub(crate) async fn purge(conn: &mut PgConnection, older_than: TimeDelta) -> Result<u64, sqlx::Error> {

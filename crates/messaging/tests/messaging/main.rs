@@ -5,6 +5,8 @@
 mod consumers;
 mod idempotency;
 mod order;
+mod proxy;
+mod rabbitmq;
 mod relay;
 mod schema;
 mod support;

@@ -7,10 +7,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use events::Envelope;
-use messaging::{ConsumeError, Consumer, Handle, InProcess, NewEvent, Relay, Transport, TransportError};
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
+use messaging::{
+    ConsumeError, Consumer, Handle, InProcess, NewEvent, RabbitMq, RabbitMqConfig, Relay, Transport, TransportError,
+};
 use pg::{Db, Grant, Schema};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{PgConnection, SqlSafeStr};
+use test_kit::TestBroker;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -95,8 +101,12 @@ pub struct Running(JoinHandle<()>, CancellationToken);
 
 impl Running {
     pub fn start(db: &Db, transport: impl Transport) -> Self {
+        Self::over(db, Arc::new(transport))
+    }
+
+    pub fn over(db: &Db, transport: Arc<dyn Transport>) -> Self {
         let stop = CancellationToken::new();
-        let relay = Relay::new(db.clone(), Arc::new(transport));
+        let relay = Relay::new(db.clone(), transport);
         let token = stop.clone();
         Self(tokio::spawn(async move { relay.run(token).await }), stop)
     }
@@ -158,6 +168,164 @@ pub fn in_process(consumer: Consumer) -> InProcess {
     let transport = InProcess::new();
     transport.subscribe(consumer);
     transport
+}
+
+/// What carries events in a test that must hold over every transport.
+#[derive(Clone, Copy)]
+pub enum Over {
+    InProcess,
+    RabbitMq,
+}
+
+/// A transport with a consumer, at work until it is dropped.
+pub enum Carrier {
+    InProcess(InProcess),
+    /// Stopped before the exchange is removed.
+    RabbitMq {
+        process: Process,
+        _exchange: TestExchange,
+    },
+}
+
+impl Over {
+    pub fn carry(self, consumer: Consumer) -> Carrier {
+        match self {
+            Self::InProcess => Carrier::InProcess(in_process(consumer)),
+            Self::RabbitMq => {
+                let exchange = TestExchange::new();
+                let process = exchange.process(vec![consumer]);
+                Carrier::RabbitMq { process, _exchange: exchange }
+            }
+        }
+    }
+}
+
+impl Carrier {
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        match self {
+            Self::InProcess(transport) => Arc::new(transport.clone()),
+            Self::RabbitMq { process, .. } => Arc::new(process.transport.clone()),
+        }
+    }
+}
+
+/// Makes of each function `async fn what(over: Over)` a test for each transport.
+macro_rules! over_each_transport {
+    ($($what:ident),+ $(,)?) => {
+        mod in_process {
+            $(#[tokio::test]
+            async fn $what() {
+                super::$what(crate::support::Over::InProcess).await;
+            })+
+        }
+        mod rabbitmq {
+            $(#[tokio::test]
+            async fn $what() {
+                super::$what(crate::support::Over::RabbitMq).await;
+            })+
+        }
+    };
+}
+pub(crate) use over_each_transport;
+
+/// An exchange of the tests' broker, removed with its queues when dropped.
+pub struct TestExchange {
+    pub broker: TestBroker,
+    pub retry_ms: [u32; 4],
+}
+
+impl TestExchange {
+    pub fn new() -> Self {
+        Self { broker: TestBroker::new(), retry_ms: [50, 100, 200, 400] }
+    }
+
+    pub fn config(&self) -> RabbitMqConfig {
+        RabbitMqConfig {
+            url: self.broker.url.as_str().into(),
+            exchange: self.broker.exchange.clone(),
+            retry_ms: self.retry_ms,
+            ..RabbitMqConfig::default()
+        }
+    }
+
+    /// A process with these consumers.
+    pub fn process(&self, consumers: Vec<Consumer>) -> Process {
+        Process::start(&self.config(), consumers)
+    }
+
+    /// Every queue of the consumer that these tests have.
+    fn queues(&self) -> Vec<String> {
+        let queue = format!("{}.test.on_change", self.broker.exchange);
+        let pauses = self.retry_ms.iter().map(|pause| format!("{queue}.retry.{pause}"));
+        pauses.chain([format!("{queue}.dead"), queue.clone()]).collect()
+    }
+
+    /// How many messages are in the queue of the dead.
+    pub async fn dead(&self) -> u32 {
+        let connection = self.connect().await;
+        let channel = connection.create_channel().await.unwrap();
+        let queue = format!("{}.test.on_change.dead", self.broker.exchange);
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        // None yet: the consumer is about to make it.
+        let queue = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        queue.map_or(0, |queue| queue.message_count())
+    }
+
+    pub async fn connect(&self) -> Connection {
+        Connection::connect(&self.broker.url, ConnectionProperties::default()).await.unwrap()
+    }
+
+    async fn remove(&self) {
+        let connection = self.connect().await;
+        let channel = connection.create_channel().await.unwrap();
+        for queue in self.queues() {
+            let _ = channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await;
+        }
+        let _ = channel.exchange_delete(self.broker.exchange.as_str().into(), ExchangeDeleteOptions::default()).await;
+    }
+}
+
+impl Drop for TestExchange {
+    /// Removes what it can. The tests' broker is thrown away in any case.
+    fn drop(&mut self) {
+        std::thread::scope(|threads| {
+            let removing = threads.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(self.remove());
+            });
+            drop(removing.join());
+        });
+    }
+}
+
+/// A process that consumes until it is stopped or dropped; dropping is as sudden as a crash.
+pub struct Process {
+    pub transport: RabbitMq,
+    running: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Process {
+    pub fn start(config: &RabbitMqConfig, consumers: Vec<Consumer>) -> Self {
+        let transport = RabbitMq::new(config).unwrap();
+        for consumer in consumers {
+            transport.subscribe(consumer);
+        }
+        let (stop, running) = (CancellationToken::new(), transport.clone());
+        let token = stop.clone();
+        Self { transport, running: tokio::spawn(async move { running.run(token).await }), stop }
+    }
+
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        (&mut self.running).await.unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
 }
 
 /// The effects on an object, in the order in which they came.
