@@ -31,7 +31,7 @@ pub struct TestShop {
     /// The settings it runs with.
     pub settings: Settings,
     shop: Shop,
-    databases: [TestDb; 3],
+    databases: [TestDb; 4],
 }
 
 /// A variant that can be bought.
@@ -57,6 +57,7 @@ impl TestShop {
             TestDb::new(&users::SCHEMA).await,
             TestDb::new(&products::SCHEMA).await,
             TestDb::new(&orders::SCHEMA).await,
+            TestDb::new(&webhooks::SCHEMA).await,
         ];
         let mut settings = settings(&databases);
         change(&mut settings);
@@ -74,8 +75,8 @@ impl TestShop {
         &self.shop.roles
     }
 
-    /// The databases of users, products and orders.
-    pub fn databases(&self) -> &[TestDb; 3] {
+    /// The databases of users, products, orders and webhooks.
+    pub fn databases(&self) -> &[TestDb; 4] {
         &self.databases
     }
 
@@ -159,10 +160,10 @@ pub fn start_telemetry(config: &TelemetryConfig) -> Telemetry {
     telemetry
 }
 
-fn settings(databases: &[TestDb; 3]) -> Settings {
+fn settings(databases: &[TestDb; 4]) -> Settings {
     let database = |at: usize| DatabaseConfig { url: databases[at].urls().app.clone(), ..DatabaseConfig::default() };
     let mut settings = Settings {
-        databases: Databases { users: database(0), products: database(1), orders: database(2) },
+        databases: Databases { users: database(0), products: database(1), orders: database(2), webhooks: database(3) },
         keyring: KeyringConfig::generate(),
         tokens: TokenConfig {
             issuer: "http://test".into(),

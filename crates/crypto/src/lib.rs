@@ -8,6 +8,7 @@
 //! | [`signer`] | issues access tokens (ES256) and publishes the public keys |
 //! | [`verifier`] | checks access tokens, and remembers good ones until they expire |
 //! | [`internal`] | the token by which the roles know each other |
+//! | [`webhook`] | secrets and signatures of webhooks |
 //! | [`primitives`] | random values, SHA-256, comparison in constant time |
 //! | [`error`] | what can be wrong with sealed values and with configured keys |
 //!
@@ -24,6 +25,7 @@ mod seal;
 pub mod signer;
 pub mod token;
 pub mod verifier;
+pub mod webhook;
 
 pub use error::{CryptoError, KeyConfigError};
 pub use internal::{InternalSigner, InternalVerifier};
@@ -33,3 +35,4 @@ pub use primitives::{constant_time_eq, random_bytes, random_token, sha256};
 pub use signer::TokenSigner;
 pub use token::{ACCESS_TOKEN_SECONDS, Claims, Jwks, TokenConfig, TokenError, VerifiedToken};
 pub use verifier::TokenVerifier;
+pub use webhook::{WebhookSecret, webhook_signature};

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`envelope`] | what travels around every payload |
-//! | [`user`], [`product`], [`category`], [`inventory`], [`order`] | payloads, one file an aggregate |
+//! | [`user`], [`product`], [`category`], [`inventory`], [`order`], [`webhook_endpoint`] | payloads, one file an aggregate |
 //! | [`registry`] | every published event, with its owner and the version of its payload |
 //!
 //! A payload may gain optional fields; any other change makes a new kind. `samples/` keeps one of each as JSON, so that
@@ -16,6 +16,7 @@ pub mod order;
 pub mod product;
 pub mod registry;
 pub mod user;
+pub mod webhook_endpoint;
 
 pub use envelope::Envelope;
 pub use registry::{EventType, REGISTRY, find};

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::{category, inventory, order, product, user};
+use crate::{category, inventory, order, product, user, webhook_endpoint};
 
 /// A kind of event: who publishes it about what, and which version of its payload this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +34,7 @@ pub const REGISTRY: &[EventType] = &[
     published("orders", order::AGGREGATE, order::OrderFulfilled::KIND, 2),
     published("orders", order::AGGREGATE, order::OrderCancelled::KIND, 2),
     published("orders", order::AGGREGATE, order::OrderRefunded::KIND, 2),
+    published("webhooks", webhook_endpoint::AGGREGATE, webhook_endpoint::WebhookEndpointDisabled::KIND, 1),
 ];
 
 /// Kinds that stay within their role. They are in its log, so they take a sequence, and whoever follows the log counts

@@ -11,6 +11,7 @@ use events::inventory::InventoryChanged;
 use events::order::{OrderCancelled, OrderFulfilled, OrderPaid, OrderPlaced, OrderRefunded};
 use events::product::{ProductCreated, ProductDeleted, ProductUpdated};
 use events::user::{UserCreated, UserDeleted, UserUpdated};
+use events::webhook_endpoint::WebhookEndpointDisabled;
 use events::{Envelope, REGISTRY};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,6 +60,7 @@ fn every_event_of_the_registry_has_a_sample_that_reads_back() {
             OrderFulfilled::KIND => reads_back::<OrderFulfilled>(event.kind),
             OrderCancelled::KIND => reads_back::<OrderCancelled>(event.kind),
             OrderRefunded::KIND => reads_back::<OrderRefunded>(event.kind),
+            WebhookEndpointDisabled::KIND => reads_back::<WebhookEndpointDisabled>(event.kind),
             other => panic!("name the payload of {other} here"),
         }
     }

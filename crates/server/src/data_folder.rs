@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// The folder when `--data` isn't given.
 pub const DEFAULT: &str = ".tradepost";
 /// The roles that have a database.
-pub const DATABASE_ROLES: [&str; 3] = ["users", "products", "orders"];
+pub const DATABASE_ROLES: [&str; 4] = ["users", "products", "orders", "webhooks"];
 
 /// A shop's data folder.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl DataFolder {
         }
     }
 
-    /// The installation's secrets, made at the first call.
+    /// The installation's secrets, made at the first call. Passwords of logins that a later release added are made then.
     pub fn secrets(&self) -> anyhow::Result<Secrets> {
         let path = self.path.join("secrets.json");
         if !path.exists() {
@@ -120,7 +120,12 @@ impl DataFolder {
             return Ok(secrets);
         }
         let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+        let mut secrets: Secrets =
+            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        if secrets.add_missing_passwords() {
+            self.write_private("secrets.json", &secrets)?;
+        }
+        Ok(secrets)
     }
 
     /// What the running shop said of itself; none when none runs.
@@ -213,14 +218,23 @@ impl Secrets {
         for (id, key) in &keyring.keys {
             settings.insert(format!("TRADEPOST__KEYRING__KEYS__{}", id.to_uppercase()), key.expose().to_owned());
         }
-        let logins = DATABASE_ROLES.iter().flat_map(|role| {
-            let names = pg::bootstrap::Names::new("tradepost", role);
-            [names.owner, names.app, names.read]
-        });
-        let database_passwords = logins.map(|login| (login, crypto::random_token())).collect();
         let people = ["admin@tradepost.example", "customer@tradepost.example"];
         let logins = people.map(|email| (email.to_owned(), crypto::random_token()[..20].to_owned())).into();
-        Self { settings, database_passwords, logins }
+        let mut secrets = Self { settings, database_passwords: BTreeMap::new(), logins };
+        secrets.add_missing_passwords();
+        secrets
+    }
+
+    /// Makes passwords of database logins that have none; tells whether there were any.
+    fn add_missing_passwords(&mut self) -> bool {
+        let known = self.database_passwords.len();
+        for role in DATABASE_ROLES {
+            let names = pg::bootstrap::Names::new("tradepost", role);
+            for login in [names.owner, names.app, names.read] {
+                self.database_passwords.entry(login).or_insert_with(crypto::random_token);
+            }
+        }
+        self.database_passwords.len() > known
     }
 
     /// The password of a database login.
@@ -235,5 +249,28 @@ impl Secrets {
         let found = self.logins.iter().find(|(email, _)| email.starts_with(&format!("{name}@")));
         let (email, password) = found.with_context(|| format!("secrets.json has no login {name}"))?;
         Ok(Login { email: email.clone(), password: password.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_an_earlier_release_gets_the_passwords_it_lacks_and_keeps_the_others() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(home.path()).unwrap();
+        let mut earlier = folder.secrets().unwrap();
+        earlier.database_passwords.retain(|login, _| !login.contains("webhooks"));
+        let kept = earlier.database_passwords.clone();
+        assert_eq!(kept.len(), (DATABASE_ROLES.len() - 1) * 3);
+        folder.write_private("secrets.json", &earlier).unwrap();
+
+        let now = folder.secrets().unwrap();
+        assert_eq!(now.settings, earlier.settings);
+        assert!(kept.iter().all(|(login, password)| now.database_passwords[login] == *password));
+        assert_eq!(now.database_passwords.len(), DATABASE_ROLES.len() * 3);
+        let again = folder.secrets().unwrap();
+        assert_eq!(again.database_passwords, now.database_passwords, "they are made once");
     }
 }

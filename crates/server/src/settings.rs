@@ -21,6 +21,8 @@ pub struct Settings {
     pub products: products::Config,
     /// Carts, orders, payments.
     pub orders: orders::Config,
+    /// Deliveries to merchants' endpoints.
+    pub webhooks: webhooks::Config,
     /// How to reach the roles' databases.
     pub databases: Databases,
     /// Keys that seal personal data.
@@ -43,6 +45,8 @@ pub struct Databases {
     pub products: DatabaseConfig,
     /// Of the orders role.
     pub orders: DatabaseConfig,
+    /// Of the webhooks role.
+    pub webhooks: DatabaseConfig,
 }
 
 impl Databases {
@@ -52,6 +56,7 @@ impl Databases {
             "users" => Some(&self.users),
             "products" => Some(&self.products),
             "orders" => Some(&self.orders),
+            "webhooks" => Some(&self.webhooks),
             _ => None,
         }
     }
@@ -66,6 +71,7 @@ impl Settings {
     /// What the types alone don't say.
     pub fn check(&self) -> anyhow::Result<()> {
         self.users.check()?;
+        self.webhooks.check()?;
         ensure!(
             !self.keyring.index_key.expose().is_empty(),
             "keyring.index_key is not set (TRADEPOST__KEYRING__INDEX_KEY); for a shop of `tradepost up`, give --data"

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use crate::settings::Settings;
 
 /// The schemas of all databases.
-pub const SCHEMAS: &[Schema] = &[users::SCHEMA, products::SCHEMA, orders::SCHEMA];
+pub const SCHEMAS: &[Schema] = &[users::SCHEMA, products::SCHEMA, orders::SCHEMA, webhooks::SCHEMA];
 
 /// Time that a connection has to finish its requests when the shop stops.
 const CONNECTION_GRACE: Duration = Duration::from_secs(10);
@@ -38,6 +38,8 @@ pub struct Roles {
     pub products: Arc<products::Products>,
     /// Carts, orders, payments.
     pub orders: Arc<orders::Orders>,
+    /// Merchants' endpoints and deliveries to them.
+    pub webhooks: Arc<webhooks::Webhooks>,
     /// Their databases.
     pub databases: Vec<Db>,
     verifier: TokenVerifier,
@@ -69,7 +71,7 @@ impl Roles {
         let signer = TokenSigner::new(&settings.tokens, clock.clone()).context("tokens")?;
         let (issuer, audience) = (&settings.tokens.issuer, &settings.tokens.audience);
         let verifier = TokenVerifier::new(signer.jwks(), issuer, audience, clock.clone()).context("tokens")?;
-        let [users_db, products_db, orders_db] = connect_databases(settings).await?;
+        let [users_db, products_db, orders_db, webhooks_db] = connect_databases(settings).await?;
 
         let users = users::Users::new(users_db.clone(), keyring.clone(), signer, clock.clone(), &settings.users)?;
         let products = products::Products::new(products_db.clone(), keyring.clone(), clock.clone(), &settings.products);
@@ -78,14 +80,16 @@ impl Roles {
         let products_client = ProductsClient::local(products.clone());
         let orders = orders::Orders::new(
             orders_db.clone(),
-            keyring,
-            clock,
+            keyring.clone(),
+            clock.clone(),
             products_client,
             users_client,
             Providers::new(vec![Arc::new(Manual)]),
             &settings.orders,
         )?;
-        Ok(Self { users, products, orders, databases: vec![users_db, products_db, orders_db], verifier })
+        let webhooks = webhooks::Webhooks::new(webhooks_db.clone(), keyring, clock, &settings.webhooks)?;
+        let databases = vec![users_db, products_db, orders_db, webhooks_db];
+        Ok(Self { users, products, orders, webhooks, databases, verifier })
     }
 
     /// The public surface of each role.
@@ -94,15 +98,20 @@ impl Roles {
             users::routes().build(Arc::clone(&self.users), &self.verifier),
             products::routes().build(Arc::clone(&self.products), &self.verifier),
             orders::routes().build(Arc::clone(&self.orders), &self.verifier),
+            webhooks::routes().build(Arc::clone(&self.webhooks), &self.verifier),
         ]
     }
 }
 
-async fn connect_databases(settings: &Settings) -> anyhow::Result<[Db; 3]> {
+async fn connect_databases(settings: &Settings) -> anyhow::Result<[Db; 4]> {
     let connect = |schema| connect_database(settings, schema);
-    let (users, products, orders) =
-        tokio::try_join!(connect(&users::SCHEMA), connect(&products::SCHEMA), connect(&orders::SCHEMA))?;
-    Ok([users, products, orders])
+    let (users, products, orders, webhooks) = tokio::try_join!(
+        connect(&users::SCHEMA),
+        connect(&products::SCHEMA),
+        connect(&orders::SCHEMA),
+        connect(&webhooks::SCHEMA)
+    )?;
+    Ok([users, products, orders, webhooks])
 }
 
 /// Connects to a role's database, which must have every migration: statements would fail one by one otherwise.
@@ -153,6 +162,7 @@ impl Shop {
         users::jobs(&roles.users, &tasks);
         products::jobs::start(&roles.products, &tasks);
         orders::jobs(&roles.orders, &tasks);
+        webhooks::jobs(&roles.webhooks, &tasks);
         let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone());
         gateway.start_jobs(&tasks);
         metrics.keep_up(&tasks);
@@ -217,6 +227,7 @@ fn database_check(role: &'static str) -> &'static str {
     match role {
         "users" => "users.database",
         "products" => "products.database",
+        "webhooks" => "webhooks.database",
         _ => "orders.database",
     }
 }
@@ -227,16 +238,19 @@ pub fn route_table() -> Vec<Arc<Route>> {
     table.extend(users::routes().table());
     table.extend(products::routes().table());
     table.extend(orders::routes().table());
+    table.extend(webhooks::routes().table());
     table
 }
 
 /// The OpenAPI document of every role together.
 pub fn openapi() -> serde_json::Value {
     let (users, products, orders) = (users::routes(), products::routes(), orders::routes());
+    let webhooks = webhooks::routes();
     let parts = [
         (users.table(), users.openapi().clone()),
         (products.table(), products.openapi().clone()),
         (orders.table(), orders.openapi().clone()),
+        (webhooks.table(), webhooks.openapi().clone()),
     ];
     gateway::document::assemble(parts)
 }

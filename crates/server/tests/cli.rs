@@ -114,7 +114,7 @@ async fn a_shop_starts_detached_and_leaves_nothing_when_erased() {
     let said = succeed(&mut shop.up(&["--detach"]));
     let run = shop.run();
     assert!(said.contains(run["api"].as_str().unwrap()) && said.contains("/capture"), "{said}");
-    for role in ["users", "products", "orders"] {
+    for role in ["users", "products", "orders", "webhooks"] {
         let mut database = PgConnection::connect(run["databases"][role].as_str().unwrap()).await.unwrap();
         let login: String = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut database).await.unwrap();
         assert_eq!(login, format!("tradepost_{role}_app"));
@@ -269,7 +269,7 @@ fn output_that_nobody_reads_is_no_error() {
 
 /// An installation whose settings come from the environment, on databases that are already there.
 struct Installation {
-    _databases: [TestDb; 3],
+    _databases: [TestDb; 4],
     settings: Vec<(String, String)>,
 }
 
@@ -279,6 +279,7 @@ impl Installation {
             TestDb::new(&users::SCHEMA).await,
             TestDb::new(&products::SCHEMA).await,
             TestDb::new(&orders::SCHEMA).await,
+            TestDb::new(&webhooks::SCHEMA).await,
         ];
         let keyring = KeyringConfig::generate();
         let mut settings = vec![
@@ -402,10 +403,10 @@ async fn orders_are_rebuilt_and_keys_rewrapped() {
     let rewrap = |shop: &Installation| -> Value {
         serde_json::from_str(&succeed(&mut shop.command(&["keys", "rewrap", "--json"]))).unwrap()
     };
-    assert_eq!(rewrap(&shop), json!({ "users": 0, "orders": 0 }), "all are under the active key");
+    assert_eq!(rewrap(&shop), json!({ "users": 0, "orders": 0, "webhooks": 0 }), "all are under the active key");
     let next = KeyringConfig::generate().index_key.expose().to_owned();
     shop.settings.retain(|(name, _)| name != "KEYRING__ACTIVE");
     shop.settings.extend([("KEYRING__ACTIVE".to_owned(), "next".to_owned()), ("KEYRING__KEYS__NEXT".to_owned(), next)]);
-    assert_eq!(rewrap(&shop), json!({ "users": 1, "orders": 0 }));
-    assert_eq!(rewrap(&shop), json!({ "users": 0, "orders": 0 }), "a second run finds nothing");
+    assert_eq!(rewrap(&shop), json!({ "users": 1, "orders": 0, "webhooks": 0 }));
+    assert_eq!(rewrap(&shop), json!({ "users": 0, "orders": 0, "webhooks": 0 }), "a second run finds nothing");
 }

@@ -96,7 +96,7 @@ async fn a_dump_and_the_log_hold_no_personal_data_and_no_secret() {
         .post("/api/v1/auth/register", json!({ "email": "marigold.quill@mail.example", "first_name": 1 }))
         .await;
 
-    let [users, _, orders] = shop.databases();
+    let [users, _, orders, _] = shop.databases();
     assert_nothing_personal("the dump of users", &dump(users.urls().owner.expose()));
     assert_nothing_personal("the dump of orders", &dump(orders.urls().owner.expose()));
     shop.stop().await;

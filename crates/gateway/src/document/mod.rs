@@ -121,6 +121,7 @@ fn tags() -> Value {
         {"name": "carts", "description": "From the first line item to a placed order."},
         {"name": "orders", "description": "A customer's placed orders."},
         {"name": "admin", "description": "What staff does with orders."},
+        {"name": "webhooks", "description": "Endpoints that are told of events, and what was sent to them."},
         {"name": "operations", "description": "The backend itself."},
     ])
 }

@@ -16,7 +16,7 @@ pub struct Keys {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Bring every data key under the active key of the keyring, while the shop works
+    /// Bring every data key and webhook secret under the active key of the keyring, while the shop works
     ///
     /// Do it after `keyring.active` was changed; then the former key can be taken out of `keyring.keys`. One that was
     /// stopped goes on where it was.
@@ -33,10 +33,13 @@ impl Keys {
         let roles = shop.roles().await?;
         let users = users::ops::rewrap_data_keys(&roles.users).await.map_err(Failure::from)?;
         let orders = orders::ops::rewrap_data_keys(&roles.orders).await.map_err(Failure::from)?;
+        let webhooks = webhooks::ops::reseal_secrets(&roles.webhooks).await.map_err(Failure::from)?;
         if json {
-            print(serde_json::json!({ "users": users, "orders": orders }))?;
+            print(serde_json::json!({ "users": users, "orders": orders, "webhooks": webhooks }))?;
         } else {
-            print(format_args!("Re-wrapped {users} data keys of users, {orders} of orders"))?;
+            print(format_args!(
+                "Re-wrapped {users} data keys of users, {orders} of orders, {webhooks} webhook secrets"
+            ))?;
         }
         Ok(ExitCode::SUCCESS)
     }

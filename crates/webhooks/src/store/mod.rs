@@ -1,0 +1,9 @@
+//! SQL of the role. Secrets are sealed and opened here.
+
+pub mod endpoints;
+pub mod secrets;
+
+/// A value in the database that this release does not understand.
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
