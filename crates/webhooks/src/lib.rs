@@ -6,6 +6,7 @@
 //! | [`domain`] | what an endpoint and a delivery are, which addresses may be called |
 //! | [`ops`] | one file a use case: decides, writes, emits, commits |
 //! | `store` | SQL; seals and opens secrets |
+//! | [`service`] | what other roles may ask (`contracts::event_log`) |
 //! | [`jobs`] | periodic work |
 //! | [`config`], [`error`] | settings; what can go wrong |
 //!
@@ -17,6 +18,7 @@ pub mod domain;
 pub mod error;
 pub mod jobs;
 pub mod ops;
+pub mod service;
 mod store;
 
 use std::sync::Arc;
