@@ -104,7 +104,8 @@ impl Roles {
 }
 
 async fn connect_databases(settings: &Settings) -> anyhow::Result<[Db; 4]> {
-    let connect = |schema| connect_database(settings, schema);
+    // On the heap: whoever awaits this would else carry the state of them all about.
+    let connect = |schema| Box::pin(connect_database(settings, schema));
     let (users, products, orders, webhooks) = tokio::try_join!(
         connect(&users::SCHEMA),
         connect(&products::SCHEMA),
