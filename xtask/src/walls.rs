@@ -6,7 +6,7 @@ use crate::metadata::Metadata;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("events", &["kernel"]),
-    ("contracts", &["kernel", "events"]),
+    ("contracts", &["kernel", "events", "crypto", "runtime"]),
     ("crypto", &["kernel"]),
     ("pg", &["kernel"]),
     ("runtime", &["kernel", "crypto"]),

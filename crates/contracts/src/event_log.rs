@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use events::Envelope;
 use kernel::{Context, Failure};
 
+use crate::remote::{self, Upstream};
 use crate::within_deadline;
 
 /// Most events of one answer.
@@ -30,6 +31,11 @@ impl EventLogClient {
     /// A client of the role in this process.
     pub fn local(role: Arc<dyn EventLog>) -> Self {
         Self(role)
+    }
+
+    /// A client of the role in other processes.
+    pub fn remote(upstream: Upstream) -> Self {
+        Self(Arc::new(remote::event_log::Remote(upstream)))
     }
 
     /// See [`EventLog::events_after`].

@@ -3,15 +3,19 @@
 //! | module | promises |
 //! |---|---|
 //! | [`products`] | quotes and stock reservations, for orders |
-//! | [`users`] | a user's contact data, for orders |
+//! | [`users`] | a user's contact data, for orders; the keys of access tokens |
 //! | [`event_log`] | every role: its published events, for the stream and for whoever missed some |
+//! | [`remote`] | all of them over gRPC, for roles that run apart |
 //!
-//! A caller holds the client and never knows where the role runs: in this process the client wraps the role's object.
+//! A caller holds the client and never knows where the role runs: in this process the client wraps the role's object, elsewhere
+//! a caller of [`remote`]. The protobuf documents are in `proto/`.
+//!
 //! Arguments are owned plain data; every call takes a [`kernel::Context`] whose deadline bounds it. Failures are
 //! [`kernel::Failure`]s with the role's own codes; a caller that doesn't know a code goes by its kind.
 
 pub mod event_log;
 pub mod products;
+pub mod remote;
 pub mod users;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ use kernel::{Context, Currency, Failure, Money};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::remote::{self, Upstream};
 use crate::within_deadline;
 
 /// How many of which variant.
@@ -134,6 +135,11 @@ impl ProductsClient {
     /// A client of the role in this process.
     pub fn local(role: Arc<dyn Products>) -> Self {
         Self(role)
+    }
+
+    /// A client of the role in other processes.
+    pub fn remote(upstream: Upstream) -> Self {
+        Self(Arc::new(remote::products::Remote(upstream)))
     }
 
     /// See [`Products::quote`].

@@ -1,13 +1,15 @@
-//! What users promises: the contact data of a signed-in user, for checkout.
+//! What users promises: the contact data of a signed-in user, for checkout, and the keys by which the other roles check access tokens.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use crypto::Jwks;
 use kernel::{Context, Failure};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::remote::{self, Upstream};
 use crate::within_deadline;
 
 /// How to reach a user. Personal data: keep it sealed wherever it is stored; its `Debug` shows the id alone.
@@ -30,6 +32,9 @@ impl fmt::Debug for Contact {
 pub trait Users: Send + Sync {
     /// The contact data of an active user. Failure: `USER_NOT_FOUND`.
     async fn contact(&self, context: &Context, user_id: Uuid) -> Result<Contact, Failure>;
+
+    /// The public keys of access tokens.
+    async fn jwks(&self, context: &Context) -> Result<Jwks, Failure>;
 }
 
 /// The client that callers hold.
@@ -42,8 +47,18 @@ impl UsersClient {
         Self(role)
     }
 
+    /// A client of the role in other processes.
+    pub fn remote(upstream: Upstream) -> Self {
+        Self(Arc::new(remote::users::Remote(upstream)))
+    }
+
     /// See [`Users::contact`].
     pub async fn contact(&self, context: &Context, user_id: Uuid) -> Result<Contact, Failure> {
         within_deadline(context, self.0.contact(context, user_id)).await
+    }
+
+    /// See [`Users::jwks`].
+    pub async fn jwks(&self, context: &Context) -> Result<Jwks, Failure> {
+        within_deadline(context, self.0.jwks(context)).await
     }
 }

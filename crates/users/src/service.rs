@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contracts::event_log::{EventLog, PAGE_LIMIT};
 use contracts::users::Contact;
+use crypto::Jwks;
 use events::Envelope;
 use kernel::{Context, Failure};
 use uuid::Uuid;
@@ -16,6 +17,10 @@ impl contracts::users::Users for Users {
     async fn contact(&self, _: &Context, user_id: Uuid) -> Result<Contact, Failure> {
         let user = ops::contact(self, user_id).await?;
         Ok(Contact { user_id, email: user.email.as_str().to_owned() })
+    }
+
+    async fn jwks(&self, _: &Context) -> Result<Jwks, Failure> {
+        Ok(self.signer.jwks().clone())
     }
 }
 

@@ -171,6 +171,10 @@ impl Users for FakeUsers {
     async fn contact(&self, _: &Context, user_id: Uuid) -> Result<Contact, Failure> {
         Ok(Contact { user_id, email: format!("{}@account.example", user_id.simple()) })
     }
+
+    async fn jwks(&self, _: &Context) -> Result<crypto::Jwks, Failure> {
+        Ok(crypto::Jwks { keys: Vec::new() })
+    }
 }
 
 /// What a provider knows of a payment.
