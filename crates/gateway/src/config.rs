@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use runtime::limits::Quota;
 use serde::{Deserialize, Serialize};
 
+use crate::upstream::UpstreamConfig;
+
 /// Settings of the edge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,6 +29,8 @@ pub struct GatewayConfig {
     pub cors: CorsConfig,
     /// Rate limits.
     pub limits: LimitsConfig,
+    /// How to treat roles that run elsewhere.
+    pub upstream: UpstreamConfig,
 }
 
 impl Default for GatewayConfig {
@@ -41,6 +45,7 @@ impl Default for GatewayConfig {
             proxy_header: ProxyHeader::XForwardedFor,
             cors: CorsConfig::default(),
             limits: LimitsConfig::default(),
+            upstream: UpstreamConfig::default(),
         }
     }
 }

@@ -9,11 +9,13 @@
 //! | [`shield`] | the layers around everything: security headers, CORS, absurd requests |
 //! | [`operations`] | the edge's own operations: health, readiness, the OpenAPI document |
 //! | [`document`] | the OpenAPI document of all roles together |
+//! | [`upstream`] | the roles that run elsewhere: their instances, retries, what is answered while they are away |
 //! | [`pages`] | the pages that show the API: `/`, `/docs`, `/graphql` |
 //! | [`metrics_page`] | Prometheus' page, for a listener of its own |
 //!
 //! The layers, from the outside in: [`shield`], `runtime::http::entry` (request id, panics), [`admission`], and then the
-//! role's own guard (token again, body, deadline). A role in this process is its router, called without a socket.
+//! role's own guard (token again, body, deadline). A role in this process is its router, called without a socket; one
+//! elsewhere is an [`upstream::Upstream`], whose router passes requests on.
 
 pub mod admission;
 pub mod client;
@@ -24,6 +26,7 @@ pub mod metrics_page;
 pub mod operations;
 pub mod pages;
 pub mod shield;
+pub mod upstream;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ const GRAPHQL_LIMIT_BYTES: usize = 64 * 1024;
 /// The role's operations.
 pub fn routes() -> Routes<Arc<Products>> {
     // Most requests by POST only read; what a mutation may do is decided in the operation.
-    let graphql = Policy::optional().rate(Rate::Read);
+    let graphql = Policy::optional().rate(Rate::Read).graphql();
     Routes::new(Role::Products)
         .add(routes!(graphql::http::graphql), graphql.body(Body::Json { limit_bytes: GRAPHQL_LIMIT_BYTES }))
         .add(routes!(graphql::http::graphql_query), graphql)

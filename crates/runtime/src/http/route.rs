@@ -104,11 +104,12 @@ pub struct Policy {
     pub(crate) rate: Option<Rate>,
     pub(crate) body: Option<Body>,
     pub(crate) deadline: Duration,
+    pub(crate) graphql: bool,
 }
 
 impl Policy {
     fn new(access: Access) -> Self {
-        Self { access, rate: None, body: None, deadline: DEADLINE }
+        Self { access, rate: None, body: None, deadline: DEADLINE, graphql: false }
     }
 
     /// Anyone may call; a token is not looked at.
@@ -148,6 +149,12 @@ impl Policy {
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
+
+    /// Speaks GraphQL: what the request does is said in its document, not by its method.
+    #[must_use]
+    pub fn graphql(self) -> Self {
+        Self { graphql: true, ..self }
+    }
 }
 
 /// One operation in the route table.
@@ -169,6 +176,8 @@ pub struct Route {
     pub body: Body,
     /// Time it may take.
     pub deadline: Duration,
+    /// It speaks GraphQL: a POST of a query only reads.
+    pub graphql: bool,
 }
 
 impl Route {
@@ -192,6 +201,7 @@ impl Route {
             rate: policy.rate.unwrap_or(default_rate),
             body: policy.body.unwrap_or(default_body),
             deadline: policy.deadline,
+            graphql: policy.graphql,
         }
     }
 }
