@@ -1,6 +1,7 @@
 //! The layer in front of every operation: trace, load shedding, rate limits, token, access log.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crypto::TokenVerifier;
-use http::Method;
+use http::{HeaderMap, Method};
 use kernel::{Actor, ErrorKind, Failure};
 use metrics::{Counter, Gauge, counter, gauge};
 use runtime::http::guard::identify;
@@ -63,20 +64,38 @@ impl Admission {
         self.table.get(path.as_str())?.get(method)
     }
 
-    /// Lets the request pass, or says why not; and what to tell the client of its limit.
-    fn check(&self, route: &Route, request: &Request) -> (Result<(), Failure>, Option<Decision>) {
-        let by_address = self.limits.check_address(route.rate, self.proxies.client(request));
-        if let Err(refused) = limits::allow(by_address) {
-            return (Err(refused), by_address);
-        }
-        match identify(&self.verifier, route.access, request.headers()) {
-            Err(refused) => (Err(refused), by_address),
-            Ok(Actor::User { session, .. }) => {
-                let by_session = self.limits.check_session(route.rate, session);
-                (limits::allow(by_session), limits::tighter(by_address, by_session))
+    /// Lets the request pass, or says why not; and what to tell the client of its limit. A request with a bad token counts
+    /// against its address, and hears of that limit first.
+    async fn check(
+        &self,
+        route: &Route,
+        address: IpAddr,
+        headers: &HeaderMap,
+    ) -> (Result<(), Failure>, Option<Decision>) {
+        let rate = route.rate;
+        let ([by_address, by_session], identified) = if self.limits.are_shared() {
+            // One question to Redis for both limits. For that, the token is looked at first.
+            let identified = identify(&self.verifier, route.access, headers);
+            let decisions = match identified {
+                Ok(Actor::User { session, .. }) => self.limits.check_both(rate, address, session).await,
+                _ => [self.limits.check_address(rate, address).await, None],
+            };
+            (decisions, identified)
+        } else {
+            // Counting costs less than looking at a token: who makes too many requests gets no further.
+            let by_address = self.limits.check_address(rate, address).await;
+            if let Err(refused) = limits::allow(by_address) {
+                return (Err(refused), by_address);
             }
-            Ok(_) => (Ok(()), by_address),
-        }
+            let identified = identify(&self.verifier, route.access, headers);
+            let by_session = match identified {
+                Ok(Actor::User { session, .. }) => self.limits.check_session(rate, session).await,
+                _ => None,
+            };
+            ([by_address, by_session], identified)
+        };
+        let allowed = limits::allow(by_address).and_then(|()| limits::allow(by_session));
+        (allowed.and(identified.map(drop)), limits::tighter(by_address, by_session))
     }
 
     async fn respond(&self, route: &Route, request: Request, next: Next) -> Response {
@@ -88,7 +107,7 @@ impl Admission {
             return ApiError(Failure::new(ErrorKind::Unavailable, "OVERLOADED", message).retry_after(1))
                 .into_response();
         }
-        let (checked, limit) = self.check(route, &request);
+        let (checked, limit) = self.check(route, self.proxies.client(&request), request.headers()).await;
         let mut response = match checked {
             Ok(()) => next.run(request).await,
             Err(refused) => ApiError(refused).into_response(),

@@ -38,6 +38,7 @@ use crypto::TokenVerifier;
 use runtime::Tasks;
 use runtime::health::Health;
 use runtime::http::{RoleApi, Route, entry};
+use runtime::redis::Redis;
 
 pub use config::GatewayConfig;
 
@@ -52,14 +53,20 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// The edge in front of `roles`.
-    pub fn new(config: &GatewayConfig, roles: Vec<RoleApi>, verifier: &TokenVerifier, health: Health) -> Self {
+    /// The edge in front of `roles`. With Redis, limits hold over all gateways together.
+    pub fn new(
+        config: &GatewayConfig,
+        roles: Vec<RoleApi>,
+        verifier: &TokenVerifier,
+        health: Health,
+        redis: Option<&Redis>,
+    ) -> Self {
         let document = document::assemble(roles.iter().map(|api| (api.routes.clone(), api.openapi.clone())));
         let own = operations::api(health, &document, verifier);
         let apis: Vec<RoleApi> = std::iter::once(own).chain(roles).collect();
         let routes: Vec<_> = apis.iter().flat_map(|api| api.routes.iter().cloned()).collect();
 
-        let limits = Arc::new(Limits::new(&config.limits));
+        let limits = Arc::new(Limits::new(&config.limits, redis));
         let admission = Arc::new(Admission::new(config, &routes, verifier.clone(), Arc::clone(&limits)));
         let operations = apis.into_iter().fold(Router::new(), |router, api| router.merge(api.router));
         let router = operations

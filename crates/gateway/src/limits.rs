@@ -6,7 +6,8 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use kernel::{ErrorKind, Failure};
 use runtime::http::Rate;
-use runtime::limits::{Decision, Quota, RateLimiter};
+use runtime::limits::{Decision, Quota, RateLimiter, check_in_order};
+use runtime::redis::Redis;
 use uuid::Uuid;
 
 use crate::client::limit_key;
@@ -33,22 +34,34 @@ struct Limiters {
 }
 
 impl Limits {
-    /// The configured limits.
-    pub fn new(config: &LimitsConfig) -> Self {
-        let limiters = |names, quotas| config.enabled.then(|| Limiters::new(names, quotas, config.max_keys));
+    /// The configured limits; with Redis they hold over all gateways together.
+    pub fn new(config: &LimitsConfig, redis: Option<&Redis>) -> Self {
+        let limiters = |names, quotas| config.enabled.then(|| Limiters::new(names, quotas, config.max_keys, redis));
         let addresses = ["address_read", "address_write", "address_credentials", "address_bulk"];
         let sessions = ["session_read", "session_write", "session_credentials", "session_bulk"];
         Self { addresses: limiters(addresses, config.address), sessions: limiters(sessions, config.session) }
     }
 
+    /// Whether other gateways count the same requests.
+    pub fn are_shared(&self) -> bool {
+        self.addresses.as_ref().is_some_and(|limiters| limiters.read.is_shared())
+    }
+
     /// Counts a request of `address`. None: there are no limits.
-    pub fn check_address(&self, rate: Rate, address: IpAddr) -> Option<Decision> {
-        Some(self.addresses.as_ref()?.of(rate).check(&limit_key(address)))
+    pub async fn check_address(&self, rate: Rate, address: IpAddr) -> Option<Decision> {
+        Some(self.addresses.as_ref()?.of(rate).check(&limit_key(address).to_be_bytes()).await)
     }
 
     /// Counts a request of a signed-in session.
-    pub fn check_session(&self, rate: Rate, session: Uuid) -> Option<Decision> {
-        Some(self.sessions.as_ref()?.of(rate).check(&session))
+    pub async fn check_session(&self, rate: Rate, session: Uuid) -> Option<Decision> {
+        Some(self.sessions.as_ref()?.of(rate).check(session.as_bytes()).await)
+    }
+
+    /// Counts a request of `address` and, unless that has made too many, of a signed-in session.
+    pub async fn check_both(&self, rate: Rate, address: IpAddr, session: Uuid) -> [Option<Decision>; 2] {
+        let (Some(addresses), Some(sessions)) = (&self.addresses, &self.sessions) else { return [None, None] };
+        let address = limit_key(address).to_be_bytes();
+        check_in_order([(addresses.of(rate), address.as_slice()), (sessions.of(rate), session.as_bytes())]).await
     }
 
     /// Forgets who has been quiet.
@@ -62,8 +75,13 @@ impl Limits {
 }
 
 impl Limiters {
-    fn new([read, write, credentials, bulk]: [&'static str; 4], quotas: Quotas, max_keys: usize) -> Self {
-        let limiter = |name, quota: Quota| RateLimiter::new(name, quota, max_keys);
+    fn new(
+        [read, write, credentials, bulk]: [&'static str; 4],
+        quotas: Quotas,
+        max_keys: usize,
+        redis: Option<&Redis>,
+    ) -> Self {
+        let limiter = |name, quota: Quota| RateLimiter::new(name, quota, max_keys, redis);
         Self {
             read: limiter(read, quotas.read),
             write: limiter(write, quotas.write),

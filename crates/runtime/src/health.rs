@@ -14,12 +14,20 @@ const KEPT: Duration = Duration::from_secs(1);
 /// A check that takes longer has failed: whoever waits for it would wait too long as well.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Run = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+#[derive(Clone)]
+struct Check {
+    name: &'static str,
+    /// Whether the process can't serve while it fails.
+    is_needed: bool,
+    run: Run,
+}
 
 /// The readiness checks of one process. Clones share them.
 #[derive(Clone, Default)]
 pub struct Health {
-    checks: Arc<Mutex<Vec<(&'static str, Check)>>>,
+    checks: Arc<Mutex<Vec<Check>>>,
     /// Held while the checks run, so that they run once for all who ask meanwhile.
     last: Arc<tokio::sync::Mutex<Option<(Instant, Readiness)>>>,
 }
@@ -27,7 +35,7 @@ pub struct Health {
 /// Whether the process can serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Readiness {
-    /// All checks passed.
+    /// All checks passed that the process can't do without.
     pub ready: bool,
     /// Each check, in the order in which it was added.
     pub checks: Vec<CheckResult>,
@@ -50,6 +58,8 @@ pub enum Status {
     Ok,
     /// It can't be used.
     Failed,
+    /// It can't be used, and the process does without.
+    Degraded,
 }
 
 impl Health {
@@ -60,8 +70,27 @@ impl Health {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Display,
     {
-        let check: Check = Arc::new(move || check().map(|outcome| outcome.map_err(|e| e.to_string())).boxed());
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner).push((name, check));
+        self.push(name, true, check);
+    }
+
+    /// Adds a check of something that the process can do without: it is told, and the process is ready all the same.
+    pub fn note<F, Fut, E>(&self, name: &'static str, check: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        self.push(name, false, check);
+    }
+
+    fn push<F, Fut, E>(&self, name: &'static str, is_needed: bool, check: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        let run: Run = Arc::new(move || check().map(|outcome| outcome.map_err(|e| e.to_string())).boxed());
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).push(Check { name, is_needed, run });
     }
 
     /// Runs all checks side by side, or gives the answer of less than a second ago.
@@ -73,16 +102,16 @@ impl Health {
             return readiness.clone();
         }
         let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let results = join_all(checks.into_iter().map(|(name, check)| run(name, check))).await;
-        let ready = results.iter().all(|check| check.status == Status::Ok);
+        let results = join_all(checks.into_iter().map(run)).await;
+        let ready = results.iter().all(|check| check.status != Status::Failed);
         let readiness = Readiness { ready, checks: results };
         *last = Some((Instant::now(), readiness.clone()));
         readiness
     }
 }
 
-async fn run(name: &'static str, check: Check) -> CheckResult {
-    let outcome = match tokio::time::timeout(PATIENCE, check()).await {
+async fn run(Check { name, is_needed, run }: Check) -> CheckResult {
+    let outcome = match tokio::time::timeout(PATIENCE, run()).await {
         Ok(outcome) => outcome,
         Err(_) => Err(format!("no answer within {PATIENCE:?}")),
     };
@@ -91,7 +120,7 @@ async fn run(name: &'static str, check: Check) -> CheckResult {
         Ok(()) => Status::Ok,
         Err(reason) => {
             tracing::warn!(check = name, reason, "readiness check failed");
-            Status::Failed
+            if is_needed { Status::Failed } else { Status::Degraded }
         }
     };
     CheckResult { name, status }
@@ -115,6 +144,15 @@ mod tests {
         let readiness = serde_json::to_value(health.ready().await).unwrap();
         let checks = serde_json::json!([{"name": "database", "status": "ok"}, {"name": "relay", "status": "failed"}]);
         assert_eq!(readiness, serde_json::json!({"ready": false, "checks": checks}));
+    }
+
+    #[tokio::test]
+    async fn what_the_process_can_do_without_is_told_and_does_not_count() {
+        let health = Health::default();
+        health.note("redis", || async { Err("away") });
+        let readiness = serde_json::to_value(health.ready().await).unwrap();
+        let checks = serde_json::json!([{"name": "redis", "status": "degraded"}]);
+        assert_eq!(readiness, serde_json::json!({"ready": true, "checks": checks}));
     }
 
     #[tokio::test]

@@ -9,7 +9,8 @@
 //! | [`http`] | the API's conventions: routes, extractors, answers, layers |
 //! | [`internal`] | the listener between roles: settings, internal token, TLS |
 //! | [`cache`] | bounded in-memory cache with single flight |
-//! | [`limits`] | rate limits by key |
+//! | [`limits`] | rate limits by key, in this process or shared by all |
+//! | [`redis`] | the way to Redis, where there is one |
 //! | [`health`] | readiness by named check |
 
 pub mod cache;
@@ -18,6 +19,7 @@ pub mod health;
 pub mod http;
 pub mod internal;
 pub mod limits;
+pub mod redis;
 pub mod signal;
 pub mod tasks;
 pub mod telemetry;

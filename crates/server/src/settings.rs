@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use crypto::{KeyringConfig, TokenConfig};
 use pg::DatabaseConfig;
 use runtime::config::Sources;
+use runtime::redis::RedisConfig;
 use runtime::telemetry::TelemetryConfig;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub tokens: TokenConfig,
     /// The broker that takes events from process to process.
     pub rabbitmq: messaging::RabbitMqConfig,
+    /// What several processes share.
+    pub redis: RedisConfig,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
 }

@@ -16,6 +16,7 @@ use pg::{Db, Schema};
 use runtime::Tasks;
 use runtime::health::Health;
 use runtime::http::{RoleApi, Route, serve};
+use runtime::redis::Redis;
 use runtime::tasks::TaskFailure;
 use runtime::telemetry::Metrics;
 use tokio::net::TcpListener;
@@ -42,6 +43,8 @@ pub struct Roles {
     pub webhooks: Arc<webhooks::Webhooks>,
     /// Their databases.
     pub databases: Vec<Db>,
+    /// What all processes of the shop share, where there is one.
+    redis: Option<Redis>,
     verifier: TokenVerifier,
 }
 
@@ -71,9 +74,17 @@ impl Roles {
         let signer = TokenSigner::new(&settings.tokens, clock.clone()).context("tokens")?;
         let (issuer, audience) = (&settings.tokens.issuer, &settings.tokens.audience);
         let verifier = TokenVerifier::new(signer.jwks(), issuer, audience, clock.clone()).context("tokens")?;
+        let redis = Redis::new(&settings.redis)?;
         let [users_db, products_db, orders_db, webhooks_db] = connect_databases(settings).await?;
 
-        let users = users::Users::new(users_db.clone(), keyring.clone(), signer, clock.clone(), &settings.users)?;
+        let users = users::Users::new(
+            users_db.clone(),
+            keyring.clone(),
+            signer,
+            clock.clone(),
+            &settings.users,
+            redis.as_ref(),
+        )?;
         let products = products::Products::new(products_db.clone(), keyring.clone(), clock.clone(), &settings.products);
         let products = Arc::new(products);
         let users_client = UsersClient::local(users.clone());
@@ -89,7 +100,7 @@ impl Roles {
         )?;
         let webhooks = webhooks::Webhooks::new(webhooks_db.clone(), keyring, clock, &settings.webhooks)?;
         let databases = vec![users_db, products_db, orders_db, webhooks_db];
-        Ok(Self { users, products, orders, webhooks, databases, verifier })
+        Ok(Self { users, products, orders, webhooks, databases, redis, verifier })
     }
 
     /// The public surface of each role.
@@ -164,7 +175,14 @@ impl Shop {
         products::jobs::start(&roles.products, &tasks);
         orders::jobs(&roles.orders, &tasks);
         webhooks::jobs(&roles.webhooks, &tasks);
-        let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone());
+        if let Some(redis) = roles.redis.clone() {
+            health.note("redis", move || {
+                let redis = redis.clone();
+                async move { redis.ping().await }
+            });
+        }
+        let redis = roles.redis.as_ref();
+        let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone(), redis);
         gateway.start_jobs(&tasks);
         metrics.keep_up(&tasks);
         Ok(Self { roles, gateway, metrics, health, tasks })

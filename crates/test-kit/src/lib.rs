@@ -5,13 +5,16 @@
 //! | [`authority`] | [`Authority`]: certificates for TLS between processes |
 //! | [`db`] | [`TestDb`]: a migrated database for one test |
 //! | [`broker`] | [`TestBroker`]: an exchange of a real broker for one test |
+//! | [`redis`] | the tests' Redis, and [`PrivateRedis`]: one that a test may freeze and kill |
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 pub mod authority;
 pub mod broker;
 pub mod db;
+pub mod redis;
 
 pub use authority::{Authority, Certificate};
 pub use broker::TestBroker;
 pub use db::TestDb;
+pub use redis::PrivateRedis;

@@ -32,6 +32,7 @@ use kernel::Clock;
 use messaging::Idempotency;
 use pg::{Db, Grant, Schema};
 use runtime::limits::RateLimiter;
+use runtime::redis::Redis;
 
 pub use api::routes;
 pub use config::{Config, ConfigError};
@@ -72,19 +73,20 @@ pub struct Users {
 }
 
 impl Users {
-    /// The role over its database.
+    /// The role over its database. With Redis, attempts on an account are counted by all instances together.
     pub fn new(
         db: Db,
         keyring: Keyring,
         signer: TokenSigner,
         clock: Clock,
         config: &Config,
+        redis: Option<&Redis>,
     ) -> Result<Arc<Self>, ConfigError> {
         config.check()?;
         Ok(Arc::new(Self {
             idempotency: Idempotency::new(db.clone(), keyring.clone()),
             passwords: Passwords::new(config, keyring.clone()),
-            attempts: RateLimiter::new("account_attempts", config.account_attempts, COUNTED_ACCOUNTS),
+            attempts: RateLimiter::new("account_attempts", config.account_attempts, COUNTED_ACCOUNTS, redis),
             db,
             keyring,
             signer,

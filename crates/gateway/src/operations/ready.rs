@@ -28,12 +28,14 @@ pub struct Check {
     status: Usable,
 }
 
-/// Always `ok`: one that is not makes the whole answer a 503.
+/// `ok`, or `degraded`: something that the process can do without. What it needs makes the whole answer a 503.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Usable {
     /// It can be used.
     Ok,
+    /// It can't be used, and is not needed.
+    Degraded,
 }
 
 /// Whether all that the roles need can be used
@@ -46,8 +48,12 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Result<Reply<Ready>, ApiErr
     if !readiness.ready {
         return Err(not_ready(&readiness.checks).into());
     }
-    let checks = readiness.checks.iter().map(|check| Check { name: check.name, status: Usable::Ok }).collect();
+    let checks = readiness.checks.iter().map(|check| Check { name: check.name, status: usable(check.status) }).collect();
     Ok(Reply::ok(Ready { checks }))
+}
+
+fn usable(status: Status) -> Usable {
+    if status == Status::Ok { Usable::Ok } else { Usable::Degraded }
 }
 
 fn not_ready(checks: &[CheckResult]) -> Failure {

@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use kernel::{Clock, Scope};
 use runtime::health::Health;
 use runtime::http::{ApiError, Caller, Json, PathParam, Policy, Rate, Reply, Role, Routes, routes};
+use runtime::redis::Redis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -150,6 +151,10 @@ impl Shop {
     }
 
     pub fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::with_redis(change, None)
+    }
+
+    pub fn with_redis(change: impl FnOnce(&mut GatewayConfig), redis: Option<&Redis>) -> Self {
         let mut config = GatewayConfig::default();
         change(&mut config);
         let clock = Clock::system();
@@ -158,7 +163,7 @@ impl Shop {
         let role = Arc::new(Role0::default());
         let health = Health::default();
         let api = routes().build(Arc::clone(&role), &verifier);
-        let gateway = Gateway::new(&config, vec![api], &verifier, health.clone());
+        let gateway = Gateway::new(&config, vec![api], &verifier, health.clone(), redis);
         Self { gateway, role, health, clock, signer }
     }
 

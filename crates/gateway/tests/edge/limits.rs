@@ -5,10 +5,12 @@ use std::num::NonZeroU32;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures_util::future::join_all;
 use gateway::GatewayConfig;
 use http::{Request, StatusCode};
 use kernel::Scope;
 use runtime::limits::Quota;
+use runtime::redis::{Redis, RedisConfig};
 
 use crate::fixture::{Answer, Shop};
 
@@ -58,6 +60,24 @@ async fn guessing_tokens_counts_against_the_address() {
         assert_eq!(shop.get_as("/api/v1/admin/parcels", "guess").await.status, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(shop.get_as("/api/v1/admin/parcels", "guess").await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn two_gateways_on_one_redis_let_one_burst_pass() {
+    let prefix = format!("test-{}", uuid::Uuid::new_v4().simple());
+    let redis = || {
+        let config =
+            RedisConfig { url: test_kit::redis::shared_url().into(), prefix: prefix.clone(), timeout_ms: 20_000 };
+        Redis::new(&config).unwrap()
+    };
+    let change = |config: &mut GatewayConfig| config.limits.address.read = quota(40);
+    let gateways = [Shop::with_redis(change, redis().as_ref()), Shop::with_redis(change, redis().as_ref())];
+    let answers = join_all((0..100).map(|n| gateways[n % 2].get("/api/v1/parcels/1"))).await;
+    let passed = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
+    assert_eq!(passed, 40);
+    let refused = gateways[1].get("/api/v1/parcels/1").await;
+    assert_eq!((refused.status, refused.header("ratelimit-remaining")), (StatusCode::TOO_MANY_REQUESTS, "0"));
+    assert!(!refused.header("retry-after").is_empty());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ pub struct Tokens {
 /// Errors: [`Error::InvalidCredentials`], [`Error::UserSuspended`], [`Error::TooManyAttempts`], [`Error::Overloaded`].
 pub async fn login(users: &Users, command: Login) -> Result<Tokens, Error> {
     let account = STANDARD_NO_PAD.encode(store::users::email_index(&users.keyring, &command.email));
-    users.count_attempt(&account)?;
+    users.count_attempt(&account).await?;
     let found = {
         let mut conn = users.db.primary().acquire().await?;
         store::users::credentials(&mut conn, &users.keyring, &command.email).await?

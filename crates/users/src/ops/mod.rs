@@ -93,8 +93,8 @@ fn signed_in(context: &Context) -> Result<Uuid, Error> {
 
 impl Users {
     /// Counts a password check for an account. Error: [`Error::TooManyAttempts`].
-    fn count_attempt(&self, account: &str) -> Result<(), Error> {
-        match self.attempts.check(account) {
+    async fn count_attempt(&self, account: &str) -> Result<(), Error> {
+        match self.attempts.check(account.as_bytes()).await {
             Decision { allowed: true, .. } => Ok(()),
             refused => Err(Error::TooManyAttempts(refused.retry_after_seconds.unwrap_or(1))),
         }

@@ -56,7 +56,7 @@ async fn prove_password(users: &Users, id: Uuid, command: &UpdateMe) -> Result<O
     let Some(password) = command.current_password.as_ref().filter(|_| needs_password(command)) else {
         return Ok(None);
     };
-    users.count_attempt(&id.to_string())?;
+    users.count_attempt(&id.to_string()).await?;
     let hash = store::users::password_hash(&mut *users.db.primary().acquire().await?, id).await?;
     let hash = hash.ok_or(Error::UserNotFound)?;
     Ok(users.passwords.verify(password, hash.clone()).await?.then_some(hash))

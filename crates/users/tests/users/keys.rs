@@ -16,7 +16,8 @@ fn with_keys(app: &App, keys: &KeyringConfig) -> Arc<Users> {
         ..TokenConfig::default()
     };
     let signer = TokenSigner::new(&tokens, app.clock.clone()).unwrap();
-    Users::new(app.db.db().clone(), Keyring::new(keys).unwrap(), signer, app.clock.clone(), &Config::default()).unwrap()
+    Users::new(app.db.db().clone(), Keyring::new(keys).unwrap(), signer, app.clock.clone(), &Config::default(), None)
+        .unwrap()
 }
 
 #[tokio::test]

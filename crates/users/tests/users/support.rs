@@ -133,7 +133,7 @@ impl App {
         let verifier = TokenVerifier::new(signer.jwks(), &tokens.issuer, &tokens.audience, clock.clone()).unwrap();
         let keyring = Keyring::new(&keys).unwrap();
         let config = Config { bcrypt_cost: 4, ..config };
-        let users = Users::new(db.db().clone(), keyring, signer, clock.clone(), &config).unwrap();
+        let users = Users::new(db.db().clone(), keyring, signer, clock.clone(), &config, None).unwrap();
         let router = users::routes().build(Arc::clone(&users), &verifier).router;
         let router = router.layer(axum::middleware::from_fn(entry::enter));
         Self { db, users, clock, keys, verifier, router }
