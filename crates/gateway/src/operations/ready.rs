@@ -48,7 +48,8 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Result<Reply<Ready>, ApiErr
     if !readiness.ready {
         return Err(not_ready(&readiness.checks).into());
     }
-    let checks = readiness.checks.iter().map(|check| Check { name: check.name, status: usable(check.status) }).collect();
+    let checks =
+        readiness.checks.iter().map(|check| Check { name: check.name, status: usable(check.status) }).collect();
     Ok(Reply::ok(Ready { checks }))
 }
 
