@@ -21,7 +21,7 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// The same of the login that migrates. Only `tradepost migrate` and `tradepost up` use it.
     pub owner_url: Option<Secret>,
-    /// As `url`, of a replica, for reads that may lag.
+    /// As `url`, of a streaming replica. Products reads there what the replica has already.
     pub replica_url: Option<Secret>,
     /// Connections that each pool may open.
     pub max_connections: u32,
@@ -42,6 +42,15 @@ impl Default for DatabaseConfig {
             statement_timeout_ms: 30_000,
         }
     }
+}
+
+/// One of a role's servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// Takes writes, and shows each at once.
+    Primary,
+    /// Shows what the primary had a moment ago.
+    Replica,
 }
 
 /// One role's database: cheap to clone, opens connections when they are first needed.
@@ -75,9 +84,30 @@ impl Db {
         &self.primary
     }
 
-    /// The pool for reads that may lag a little: a replica's when one is configured.
-    pub fn read(&self) -> &PgPool {
-        self.replica.as_ref().unwrap_or(&self.primary)
+    /// The pool of one of the role's servers; the primary's where there is no replica.
+    pub fn pool(&self, server: Server) -> &PgPool {
+        match (server, &self.replica) {
+            (Server::Replica, Some(replica)) => replica,
+            _ => &self.primary,
+        }
+    }
+
+    /// Whether there is a replica.
+    pub fn has_replica(&self) -> bool {
+        self.replica.is_some()
+    }
+
+    /// The end of the primary's log: every transaction that has committed lies before it.
+    pub async fn position(&self) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").fetch_one(&self.primary).await
+    }
+
+    /// Up to where the replica shows the log. None: what is there is no replica, or it has no log yet.
+    pub async fn replayed(&self) -> Result<Option<i64>, sqlx::Error> {
+        let replica = self.pool(Server::Replica);
+        sqlx::query_scalar("SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint END")
+            .fetch_one(replica)
+            .await
     }
 
     /// Begins a transaction on the primary.

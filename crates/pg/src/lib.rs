@@ -16,6 +16,6 @@ pub mod failure;
 pub mod migrate;
 pub mod schema;
 
-pub use db::{DatabaseConfig, Db, Tx};
+pub use db::{DatabaseConfig, Db, Server, Tx};
 pub use failure::{failure, violated_constraint};
 pub use schema::{Grant, Schema};

@@ -71,6 +71,11 @@ impl Changes {
         }
     }
 
+    /// Whether `answer` shows all changes until now.
+    pub fn are_all_in(&self, answer: &Answer) -> bool {
+        self.unchanged(&answer.sources, answer.stamp)
+    }
+
     /// Whether nothing that `sources` name has changed since `stamp`.
     fn unchanged(&self, sources: &[usize], stamp: Stamp) -> bool {
         sources.iter().all(|mark| self.marks[*mark].load(Ordering::SeqCst) <= stamp.0)

@@ -10,6 +10,7 @@
 //! | `store` | SQL |
 //! | `service` | the promise to other roles: quotes, reservations |
 //! | [`consumers`], [`jobs`] | cache invalidation by events; expiry of reservations |
+//! | `replica` | which reads may go to the replica |
 //! | [`cache`] | answers and categories in memory, and how they are known to be out of date |
 //!
 //! Serves GraphQL and the contract `contracts::products`. Publishes `product.created/updated/deleted`,
@@ -28,6 +29,7 @@ pub mod generate;
 pub mod import;
 pub mod jobs;
 pub mod ops;
+mod replica;
 mod service;
 mod store;
 
@@ -35,6 +37,7 @@ use crypto::Keyring;
 use kernel::{Clock, Currency};
 use messaging::Idempotency;
 use pg::{Db, Grant, Schema};
+use runtime::redis::Redis;
 
 pub use api::graphql::sdl;
 pub use api::routes;
@@ -43,6 +46,7 @@ pub use error::Error;
 
 use cache::{Answers, Changes, Kept, Tag};
 use domain::CategoryTree;
+use replica::Replica;
 
 /// The role's tables. The ledger and the lines of reservations are only added to.
 pub const SCHEMA: Schema = Schema {
@@ -78,14 +82,15 @@ pub struct Products {
     changes: Changes,
     categories: Kept<CategoryTree>,
     answers: Answers,
+    replica: Replica,
     turns: ops::Turns,
     graphql: GraphqlConfig,
     schema: api::graphql::Schema,
 }
 
 impl Products {
-    /// The role over its database.
-    pub fn new(db: Db, keyring: Keyring, clock: Clock, config: &Config) -> Self {
+    /// The role over its database. With Redis, its instances know of each other who wrote.
+    pub fn new(db: Db, keyring: Keyring, clock: Clock, config: &Config, redis: Option<Redis>) -> Self {
         Self {
             idempotency: Idempotency::new(db.clone(), keyring),
             db,
@@ -94,9 +99,20 @@ impl Products {
             changes: Changes::default(),
             categories: Kept::new(Tag::Categories),
             answers: Answers::new(&config.cache),
+            replica: Replica::new(redis),
             turns: ops::Turns::default(),
             schema: api::graphql::schema(&config.graphql),
             graphql: config.graphql.clone(),
         }
+    }
+
+    /// Whether the replica is read at the moment, where there is one.
+    pub fn reads_from_replica(&self) -> bool {
+        self.replica.is_usable()
+    }
+
+    /// Whether there is a replica to read from.
+    pub fn has_replica(&self) -> bool {
+        self.db.has_replica()
     }
 }

@@ -129,6 +129,18 @@ impl Redis {
         pong.await.map(drop).ok_or(Unusable::Silent)
     }
 
+    /// A text, if it is there; none when Redis can't be used.
+    pub async fn get(&self, what: &'static str, key: &str) -> Option<Option<String>> {
+        self.run(what, async |mut connection| redis::cmd("GET").arg(key).query_async(&mut connection).await).await
+    }
+
+    /// Keeps a text for some seconds; none when Redis can't be used.
+    pub async fn set_for(&self, what: &'static str, key: &str, text: &str, seconds: u64) -> Option<()> {
+        let mut command = redis::cmd("SET");
+        command.arg(key).arg(text).arg("EX").arg(seconds);
+        self.run(what, async |mut connection| command.query_async(&mut connection).await).await
+    }
+
     /// Messages of a channel, on a connection of their own, until that breaks; an error if there is none.
     pub async fn subscribe(&self, channel: &str) -> Result<impl Stream<Item = Vec<u8>> + Send + use<>, Unusable> {
         let subscribing = async {

@@ -85,7 +85,13 @@ impl Roles {
             &settings.users,
             redis.as_ref(),
         )?;
-        let products = products::Products::new(products_db.clone(), keyring.clone(), clock.clone(), &settings.products);
+        let products = products::Products::new(
+            products_db.clone(),
+            keyring.clone(),
+            clock.clone(),
+            &settings.products,
+            redis.clone(),
+        );
         let products = Arc::new(products);
         let users_client = UsersClient::local(users.clone());
         let products_client = ProductsClient::local(products.clone());
@@ -175,6 +181,13 @@ impl Shop {
         products::jobs::start(&roles.products, &tasks);
         orders::jobs(&roles.orders, &tasks);
         webhooks::jobs(&roles.webhooks, &tasks);
+        if roles.products.has_replica() {
+            let products = Arc::clone(&roles.products);
+            health.note("products.replica", move || {
+                let usable = products.reads_from_replica();
+                async move { if usable { Ok(()) } else { Err("not there, or too far behind") } }
+            });
+        }
         if let Some(redis) = roles.redis.clone() {
             health.note("redis", move || {
                 let redis = redis.clone();

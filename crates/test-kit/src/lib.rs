@@ -5,6 +5,7 @@
 //! | [`authority`] | [`Authority`]: certificates for TLS between processes |
 //! | [`db`] | [`TestDb`]: a migrated database for one test |
 //! | [`broker`] | [`TestBroker`]: an exchange of a real broker for one test |
+//! | [`replica`] | [`Replicated`]: a role's database on a server of its own, with a streaming replica |
 //! | [`redis`] | the tests' Redis, and [`PrivateRedis`]: one that a test may freeze and kill |
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
@@ -13,8 +14,10 @@ pub mod authority;
 pub mod broker;
 pub mod db;
 pub mod redis;
+pub mod replica;
 
 pub use authority::{Authority, Certificate};
 pub use broker::TestBroker;
 pub use db::TestDb;
 pub use redis::PrivateRedis;
+pub use replica::Replicated;

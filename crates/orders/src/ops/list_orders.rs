@@ -15,7 +15,7 @@ pub async fn list_orders(
     page: PageRequest<i64>,
 ) -> Result<Page<OrderSummary>, Error> {
     let Some(user_id) = context.user_id() else { return Ok(Page { items: Vec::new(), next: None }) };
-    let mut conn = orders.db.read().acquire().await?;
+    let mut conn = orders.db.primary().acquire().await?;
     let rows = store::order_list::of_user_page(&mut conn, user_id, page.after, page.fetch()).await?;
     Ok(page.page("orders", rows, |order| order.number))
 }
@@ -26,7 +26,7 @@ pub async fn list_admin_orders(
     filter: OrderFilter,
     page: PageRequest<i64>,
 ) -> Result<Page<OrderSummary>, Error> {
-    let mut conn = orders.db.read().acquire().await?;
+    let mut conn = orders.db.primary().acquire().await?;
     let rows = store::order_list::page(&mut conn, &filter, page.after, page.fetch()).await?;
     Ok(page.page("admin_orders", rows, |order| order.number))
 }

@@ -108,7 +108,9 @@ pub async fn create_product_import(
         ImportStep::Rejected(reject) if rejects.len() < SHOWN_REJECTS => rejects.push(reject.into()),
         _ => {}
     };
-    let report = products.import_products(&context, StreamReader::new(chunks), options, keep).await?;
+    let outcome = products.import_products(&context, StreamReader::new(chunks), options, keep).await;
+    products.replica.wrote(&products.db, &context).await;
+    let report = outcome?;
     let now = products.clock.now();
     Ok(Reply::ok(ProductImport::of_report(&report, query.dry_run, rejects, began, now)))
 }

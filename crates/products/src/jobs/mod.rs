@@ -12,6 +12,13 @@ const EXPIRY_PERIOD: Duration = Duration::from_secs(15);
 
 /// Starts the role's jobs.
 pub fn start(products: &Arc<Products>, tasks: &Tasks) {
+    if products.db.has_replica() {
+        let (products, stop) = (Arc::clone(products), tasks.shutdown_token());
+        tasks.spawn("products.watch_replica", async move {
+            products.replica.watch(&products.db, &products.changes, stop).await;
+            Ok::<_, std::convert::Infallible>(())
+        });
+    }
     let products = Arc::clone(products);
     tasks.every("products.expire_reservations", EXPIRY_PERIOD, move || {
         let products = Arc::clone(&products);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use kernel::{Context, Money, Scope};
-use pg::Tx;
+use pg::{Server, Tx};
 use uuid::Uuid;
 
 use super::require;
@@ -49,7 +49,7 @@ impl Products {
     ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
         require(context, Scope::ReadProducts)?;
         // One snapshot for all pages. A reader who stalls for half a minute loses it, and the export ends in an error.
-        let mut tx = self.db.read().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut tx = self.begin_snapshot(context).await?;
         let tree = store::categories::tree(&mut tx).await?;
         let (writer, header) = match format {
             ExportFormat::Jsonl => (Writer::Jsonl, None),
@@ -65,6 +65,19 @@ impl Products {
             let page = export.next().await?;
             Ok(page.map(|page| (Bytes::from(page), export)))
         }))
+    }
+}
+
+impl Products {
+    /// A snapshot of the replica, if that shows what the caller wrote and answers, else of the primary.
+    async fn begin_snapshot(&self, context: &Context) -> Result<Tx, Error> {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        if self.replica.server_for(context).await == Server::Replica
+            && let Ok(tx) = self.db.pool(Server::Replica).begin_with(BEGIN).await
+        {
+            return Ok(tx);
+        }
+        Ok(self.db.primary().begin_with(BEGIN).await?)
     }
 }
 

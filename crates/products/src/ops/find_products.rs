@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kernel::{Context, Scope};
+use pg::Server;
 use uuid::Uuid;
 
 use crate::domain::{CategoryTree, Product};
@@ -10,15 +11,20 @@ use crate::{Error, Products, store};
 
 impl Products {
     /// A product that the caller may see.
-    pub async fn find_product(&self, context: &Context, id: Uuid) -> Result<Option<Product>, Error> {
-        let mut conn = self.db.read().acquire().await?;
+    pub async fn find_product(&self, server: Server, context: &Context, id: Uuid) -> Result<Option<Product>, Error> {
+        let mut conn = self.db.pool(server).acquire().await?;
         let found = store::products::find_many(&mut conn, &[id]).await?;
         Ok(found.into_iter().next().filter(|product| visible(context, product)))
     }
 
     /// A product that the caller may see, by slug.
-    pub async fn find_product_by_slug(&self, context: &Context, slug: &str) -> Result<Option<Product>, Error> {
-        let mut conn = self.db.read().acquire().await?;
+    pub async fn find_product_by_slug(
+        &self,
+        server: Server,
+        context: &Context,
+        slug: &str,
+    ) -> Result<Option<Product>, Error> {
+        let mut conn = self.db.pool(server).acquire().await?;
         Ok(store::products::find_by_slug(&mut conn, slug).await?.filter(|product| visible(context, product)))
     }
 

@@ -2,6 +2,7 @@
 
 use kernel::text::{Checks, clean};
 use kernel::{Context, Money, Scope};
+use pg::Server;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -52,7 +53,12 @@ pub struct Listing {
 
 impl Products {
     /// A page of the products that the caller may see. A category that is not there has none.
-    pub async fn list_products(&self, context: &Context, command: &ListProducts) -> Result<Listing, Error> {
+    pub async fn list_products(
+        &self,
+        server: Server,
+        context: &Context,
+        command: &ListProducts,
+    ) -> Result<Listing, Error> {
         let sort = command.checked_sort()?;
         let Some(filter) = self.filter(context, command).await? else {
             return Ok(Listing { products: Vec::new(), sort, has_next: false });
@@ -61,7 +67,7 @@ impl Products {
             None => After::first(sort, &filter),
             Some(cursor) => After::decode(sort, cursor)?,
         };
-        let mut conn = self.db.read().acquire().await?;
+        let mut conn = self.db.pool(server).acquire().await?;
         // One more than the page, to learn whether another follows.
         let mut products = store::listing::page(&mut conn, &filter, sort, after, command.first + 1).await?;
         let wanted = usize::try_from(command.first).unwrap_or(0);

@@ -20,7 +20,7 @@ const TREE: &str = "{ categories { slug } }";
 /// Changes the table behind the role's back, so that an answer tells whether it was kept.
 async fn rename_behind_the_back(shop: &Shop, slug: &str, name: &str) {
     let renamed = sqlx::query("UPDATE products SET name = $2 WHERE slug = $1").bind(slug).bind(name);
-    renamed.execute(shop.test_db.owner()).await.unwrap();
+    renamed.execute(shop.test_db().owner()).await.unwrap();
 }
 
 fn names(list: &Value) -> Vec<&str> {
@@ -135,7 +135,7 @@ async fn an_event_of_another_process_is_heard() {
     let name = async || shop.ask(PAGE).await["product"]["name"].clone();
     assert_eq!((name().await, count().await), (json!("Product board"), json!(5)));
     sqlx::query("UPDATE products SET name = 'Elsewhere', inventory_count = 4")
-        .execute(shop.test_db.owner())
+        .execute(shop.test_db().owner())
         .await
         .unwrap();
     let level =

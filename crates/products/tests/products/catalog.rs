@@ -363,7 +363,7 @@ async fn each_change_is_told_with_the_next_version() {
     shop.staff(rename, json!({ "id": product })).await;
     let delete = "mutation ($id: UUID!) { productDelete(id: $id) { userErrors { code } } }";
     shop.staff(delete, json!({ "id": product })).await;
-    let mut conn = shop.test_db.db().primary().acquire().await.unwrap();
+    let mut conn = shop.test_db().db().primary().acquire().await.unwrap();
     let history = messaging::history(&mut conn, "product", product).await.unwrap();
     let told: Vec<_> = history.iter().map(|event| (event.kind.as_str(), event.version, event.data.clone())).collect();
     assert_eq!(

@@ -81,7 +81,7 @@ async fn contents(shop: &Shop) -> String {
         "events",
     ] {
         let query = format!("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)), count(*) FROM {table} t");
-        let row = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_one(shop.test_db.owner()).await.unwrap();
+        let row = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_one(shop.test_db().owner()).await.unwrap();
         let (hash, count): (Option<String>, i64) = (row.get(0), row.get(1));
         writeln!(all, "{table} {count} {}", hash.unwrap_or_default()).unwrap();
     }
@@ -89,7 +89,7 @@ async fn contents(shop: &Shop) -> String {
 }
 
 async fn count(shop: &Shop, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(shop.test_db.owner()).await.unwrap()
+    sqlx::query_scalar(query).fetch_one(shop.test_db().owner()).await.unwrap()
 }
 
 #[tokio::test]

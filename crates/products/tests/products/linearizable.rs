@@ -189,7 +189,7 @@ async fn an_oversell_is_caught_by_the_same_check() {
     let shop = Shop::open().await;
     let (_, variant) = shop.product("oversold", 100, 0).await;
     sqlx::query("ALTER TABLE inventory_levels DROP CONSTRAINT inventory_levels_no_oversell")
-        .execute(shop.test_db.owner())
+        .execute(shop.test_db().owner())
         .await
         .unwrap();
     let history = History::new();
@@ -198,14 +198,14 @@ async fn an_oversell_is_caught_by_the_same_check() {
     let careless = async |order: usize| {
         let free: i64 = sqlx::query_scalar("SELECT on_hand - reserved FROM inventory_levels WHERE variant_id = $1")
             .bind(variant)
-            .fetch_one(shop.test_db.owner())
+            .fetch_one(shop.test_db().owner())
             .await
             .unwrap();
         everyone_has_read.wait().await;
         if free >= 1 {
             sqlx::query("UPDATE inventory_levels SET reserved = reserved + 1 WHERE variant_id = $1")
                 .bind(variant)
-                .execute(shop.test_db.owner())
+                .execute(shop.test_db().owner())
                 .await
                 .unwrap();
         }

@@ -9,6 +9,7 @@ mod imports;
 mod limits;
 mod linearizable;
 mod listing;
+mod replica;
 mod schema;
 mod statements;
 mod stock;

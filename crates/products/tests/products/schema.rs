@@ -8,7 +8,7 @@ use crate::support::Shop;
 #[tokio::test]
 async fn the_tables_keep_to_the_rules() {
     let shop = Shop::open().await;
-    let mut conn = shop.test_db.owner().acquire().await.unwrap();
+    let mut conn = shop.test_db().owner().acquire().await.unwrap();
     let findings = pg::catalogue::findings(&mut conn, &products::SCHEMA).await.unwrap();
     assert_eq!(findings, Vec::<String>::new());
 }
@@ -33,7 +33,7 @@ async fn the_ledger_cannot_be_changed() {
     for statement in
         ["UPDATE stock_movements SET on_hand_delta = 0", "DELETE FROM stock_movements", "DELETE FROM products"]
     {
-        let refused = sqlx::query(statement).execute(shop.test_db.db().primary()).await.unwrap_err();
+        let refused = sqlx::query(statement).execute(shop.test_db().db().primary()).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{statement}: {refused}");
     }
 }

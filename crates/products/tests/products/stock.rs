@@ -141,7 +141,7 @@ async fn an_order_is_served_from_several_locations() {
     let shop = Shop::open().await;
     let (_, variant) = shop.product("board", 100, 2).await;
     let other: Uuid = sqlx::query_scalar("INSERT INTO stock_locations (name) VALUES ('Other') RETURNING id")
-        .fetch_one(shop.test_db.owner())
+        .fetch_one(shop.test_db().owner())
         .await
         .unwrap();
     let set = "mutation ($input: InventoryLevelSetInput!) { inventoryLevelSet(input: $input) { userErrors { code } } }";
@@ -229,7 +229,7 @@ async fn findings_name_figures_that_were_tampered_with() {
         ("UPDATE inventory_levels SET reserved = 1", 0),
         ("UPDATE products SET price = 0.5", 1),
     ] {
-        sqlx::query(statement).execute(shop.test_db.owner()).await.unwrap();
+        sqlx::query(statement).execute(shop.test_db().owner()).await.unwrap();
         let findings = shop.products.findings().await.unwrap();
         assert!(findings.len() >= count, "{statement}: {findings:?}");
     }

@@ -9,6 +9,7 @@ use crypto::{Claims, Keyring, KeyringConfig, TokenConfig, TokenSigner, TokenVeri
 use http::{Request, header};
 use http_body_util::BodyExt;
 use kernel::{Clock, Context, Failure, Scope};
+use pg::Db;
 use products::{Config, Products};
 use serde_json::{Value, json};
 use test_kit::TestDb;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 /// The role, as a test sees it.
 pub struct Shop {
-    pub test_db: TestDb,
+    test_db: Option<TestDb>,
     pub products: Arc<Products>,
     pub clock: Clock,
     pub router: Router,
@@ -38,9 +39,15 @@ impl Shop {
 
     pub async fn with(config: Config) -> Self {
         let test_db = TestDb::new(&products::SCHEMA).await;
+        let db = test_db.db().clone();
+        Self { test_db: Some(test_db), ..Self::over(db, &config) }
+    }
+
+    /// The role over this database.
+    pub fn over(db: Db, config: &Config) -> Self {
         let keyring = Keyring::new(&KeyringConfig::generate()).unwrap();
         let clock = Clock::system();
-        let products = Arc::new(Products::new(test_db.db().clone(), keyring, clock.clone(), &config));
+        let products = Arc::new(Products::new(db, keyring, clock.clone(), config, None));
         let tokens = TokenConfig {
             issuer: "https://shop.test".into(),
             audience: "shop".into(),
@@ -53,7 +60,11 @@ impl Shop {
             .build(Arc::clone(&products), &verifier)
             .router
             .layer(axum::middleware::from_fn(runtime::http::entry::enter));
-        Self { test_db, products, clock, router, signer }
+        Self { test_db: None, products, clock, router, signer }
+    }
+
+    pub fn test_db(&self) -> &TestDb {
+        self.test_db.as_ref().unwrap()
     }
 
     pub fn token(&self, scopes: &[Scope]) -> String {

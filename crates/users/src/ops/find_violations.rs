@@ -10,5 +10,5 @@ const LIMIT: i64 = 1_000;
 
 /// Rows that break a rule: none in a sound database.
 pub async fn find_violations(users: &Users) -> Result<Vec<Violation>, Error> {
-    Ok(store::health::violations(&mut *users.db.read().acquire().await?, LIMIT).await?)
+    Ok(store::health::violations(&mut *users.db.primary().acquire().await?, LIMIT).await?)
 }

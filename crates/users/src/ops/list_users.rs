@@ -25,7 +25,7 @@ pub struct ListUsers {
 /// A page of live accounts, the newest first.
 pub async fn list_users(users: &Users, query: ListUsers) -> Result<Page<User>, Error> {
     let request = PageRequest::<ListKey>::parse(LIST, query.limit, query.cursor.as_deref())?;
-    let mut conn = users.db.read().acquire().await?;
+    let mut conn = users.db.primary().acquire().await?;
     let Some(email) = query.email else {
         let rows = store::users::list(&mut conn, &users.keyring, &request).await?;
         return Ok(request.page(LIST, rows, |user| (user.created_at, user.id)));

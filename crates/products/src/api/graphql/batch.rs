@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::Result;
+use pg::Server;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::Ask;
 use super::errors::error;
 use crate::domain::{Image, Level, Location, Price, Product, Variant};
 use crate::{Error, Products};
@@ -15,6 +17,7 @@ use crate::{Error, Products};
 /// The products of a page, and what has been loaded of them.
 pub(super) struct Batch {
     products: Arc<Products>,
+    server: Server,
     ids: Vec<Uuid>,
     variants: OnceCell<HashMap<Uuid, Vec<Variant>>>,
     images: OnceCell<HashMap<Uuid, Vec<Image>>>,
@@ -25,9 +28,10 @@ pub(super) struct Batch {
 
 impl Batch {
     /// The batch of `listed`.
-    pub(super) fn of<'a>(products: &Arc<Products>, listed: impl IntoIterator<Item = &'a Product>) -> Arc<Self> {
+    pub(super) fn of<'a>(ask: &Ask, listed: impl IntoIterator<Item = &'a Product>) -> Arc<Self> {
         Arc::new(Self {
-            products: Arc::clone(products),
+            products: Arc::clone(&ask.products),
+            server: ask.server,
             ids: listed.into_iter().map(|product| product.id).collect(),
             variants: OnceCell::new(),
             images: OnceCell::new(),
@@ -39,32 +43,32 @@ impl Batch {
 
     /// Variants of one of the products.
     pub(super) async fn variants(&self, product: Uuid) -> Result<&[Variant]> {
-        once(&self.variants, Box::pin(self.products.variants_of(&self.ids)), product).await
+        once(&self.variants, Box::pin(self.products.variants_of(self.server, &self.ids)), product).await
     }
 
     /// Pictures of one of the products.
     pub(super) async fn images(&self, product: Uuid) -> Result<&[Image]> {
-        once(&self.images, Box::pin(self.products.images_of(&self.ids)), product).await
+        once(&self.images, Box::pin(self.products.images_of(self.server, &self.ids)), product).await
     }
 
     /// Prices of one of their variants.
     pub(super) async fn prices(&self, variant: Uuid) -> Result<&[Price]> {
         let load = async {
-            let variants = self.variants.get_or_try_init(|| self.products.variants_of(&self.ids)).await?;
+            let variants = self.variants.get_or_try_init(|| self.products.variants_of(self.server, &self.ids)).await?;
             let ids: Vec<Uuid> = variants.values().flatten().map(|variant| variant.id).collect();
-            self.products.prices_of(&ids).await
+            self.products.prices_of(self.server, &ids).await
         };
         once(&self.prices, Box::pin(load), variant).await
     }
 
     /// Stock of one of their variants.
     pub(super) async fn levels(&self, variant: Uuid) -> Result<&[Level]> {
-        once(&self.levels, Box::pin(self.products.levels_of(&self.ids)), variant).await
+        once(&self.levels, Box::pin(self.products.levels_of(self.server, &self.ids)), variant).await
     }
 
     /// A stock location.
     pub(super) async fn location(&self, id: Uuid) -> Result<Option<&Location>> {
-        let locations = self.locations.get_or_try_init(|| Box::pin(self.products.locations())).await;
+        let locations = self.locations.get_or_try_init(|| Box::pin(self.products.locations(self.server))).await;
         locations.map(|locations| locations.get(&id)).map_err(error)
     }
 }

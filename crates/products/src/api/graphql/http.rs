@@ -2,6 +2,7 @@
 //! reads neither JSON nor GraphQL.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Variables;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use kernel::{Context, ErrorKind, Failure, Scope};
+use pg::Server;
 use runtime::http::extract::{body_failure, parse_json};
 use runtime::http::reply::FailureBody;
 use runtime::http::{ApiError, Caller};
@@ -24,6 +26,8 @@ use crate::cache::{Answer, Sources};
 
 /// Longest name of an operation.
 const MAX_NAME_CHARS: usize = 256;
+/// How long the replica may take before the primary is asked instead.
+const REPLICA_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest document in a query string; together with what follows it fits the longest URI.
 const MAX_QUERY_CHARS: usize = 2048;
 /// Longest variables in a query string.
@@ -190,8 +194,36 @@ async fn answer(
             Err(rendered) => send(&rendered, media),
         };
     }
-    let (rendered, _) = execute(&products, &context, &prepared).await;
+    let rendered = match prepared.operation {
+        OperationType::Query => ask_directly(&products, &context, &prepared).await,
+        _ => {
+            let (rendered, _) = execute(&products, &context, &prepared, Server::Primary).await;
+            products.replica.wrote(&products.db, &context).await;
+            rendered
+        }
+    };
     send(&rendered, media)
+}
+
+/// An answer that is not kept: from the replica if that shows what the caller wrote.
+async fn ask_directly(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> Rendered {
+    if products.replica.server_for(context).await == Server::Replica
+        && let Some((rendered, _)) = try_replica(products, context, prepared).await
+    {
+        return rendered;
+    }
+    execute(products, context, prepared, Server::Primary).await.0
+}
+
+/// What the replica answers; none if there is an error in it or it takes too long: then the primary is asked.
+async fn try_replica(
+    products: &Arc<Products>,
+    context: &Context,
+    prepared: &Prepared,
+) -> Option<(Rendered, Arc<Sources>)> {
+    let asked = tokio::time::timeout(REPLICA_PATIENCE, execute(products, context, prepared, Server::Replica));
+    let (rendered, sources) = asked.await.ok()?;
+    Some((rendered, sources?))
 }
 
 /// A request that may be run.
@@ -242,8 +274,20 @@ impl Prepared {
 }
 
 async fn load(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> Result<Answer, Rendered> {
+    if products.replica.is_usable()
+        && let Some(stamp) = products.replica.covered()
+        && let Some((rendered, sources)) = try_replica(products, context, prepared).await
+    {
+        let answer = Answer::new(&rendered.body, &sources, stamp);
+        // The replica may not have a change of the last moment. The primary has.
+        if products.changes.are_all_in(&answer) {
+            products.replica.count(Server::Replica);
+            return Ok(answer);
+        }
+    }
+    products.replica.count(Server::Primary);
     let stamp = products.changes.now();
-    let (rendered, sources) = execute(products, context, prepared).await;
+    let (rendered, sources) = execute(products, context, prepared, Server::Primary).await;
     match sources {
         Some(sources) => Ok(Answer::new(&rendered.body, &sources, stamp)),
         None => Err(rendered),
@@ -251,9 +295,14 @@ async fn load(products: &Arc<Products>, context: &Context, prepared: &Prepared) 
 }
 
 /// Runs a request. Gives what the answer is made from, unless there are errors in it.
-async fn execute(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> (Rendered, Option<Arc<Sources>>) {
+async fn execute(
+    products: &Arc<Products>,
+    context: &Context,
+    prepared: &Prepared,
+    server: Server,
+) -> (Rendered, Option<Arc<Sources>>) {
     let sources = Arc::new(Sources::default());
-    let ask = Ask { products: Arc::clone(products), context: context.clone(), sources: Arc::clone(&sources) };
+    let ask = Ask { products: Arc::clone(products), server, context: context.clone(), sources: Arc::clone(&sources) };
     let GraphqlRequest { query, operation_name, variables, .. } = &prepared.request;
     let variables = variables.clone().map(serde_json::Value::Object).unwrap_or_default();
     let mut request = async_graphql::Request::new(query).variables(Variables::from_json(variables)).data(ask);

@@ -118,7 +118,7 @@ impl ProductConnection {
     /// The page, with its products in one batch.
     pub(super) fn new(ask: &Ask, listing: Listing, has_previous_page: bool) -> Self {
         let Listing { products, sort, has_next: has_next_page } = listing;
-        let batch = Batch::of(&ask.products, products.iter().map(|listed| &listed.product));
+        let batch = Batch::of(ask, products.iter().map(|listed| &listed.product));
         let edges = products.into_iter().map(|listed| ProductEdge {
             cursor: After::cursor(sort, &listed).into(),
             node: Product::new(ask, &batch, listed.product),

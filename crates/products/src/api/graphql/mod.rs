@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, SDLExportOptions};
 use kernel::{Context, IdempotencyKey};
+use pg::Server;
 
 use crate::Products;
 use crate::cache::{Sources, Tag};
@@ -51,6 +52,8 @@ pub fn sdl() -> String {
 /// What a request's resolvers know of it.
 struct Ask {
     products: Arc<Products>,
+    /// Where its reads go, all of them.
+    server: Server,
     context: Context,
     sources: Arc<Sources>,
 }

@@ -32,7 +32,7 @@ impl Product {
 
     /// A product by itself.
     pub(super) fn single(ask: &Ask, product: domain::Product) -> Self {
-        let batch = Batch::of(&ask.products, [&product]);
+        let batch = Batch::of(ask, [&product]);
         Self::new(ask, &batch, product)
     }
 

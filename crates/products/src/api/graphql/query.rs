@@ -22,10 +22,10 @@ impl Query {
     async fn product(&self, ctx: &Context<'_>, id: Option<Uuid>, slug: Option<String>) -> Result<Option<Product>> {
         let ask = Ask::of(ctx);
         let found = match (id, slug) {
-            (Some(id), None) => ask.products.find_product(&ask.context, id).await,
+            (Some(id), None) => ask.products.find_product(ask.server, &ask.context, id).await,
             // What is no slug at all is no product's: it need not reach the database.
             (None, Some(slug)) if domain::slug("slug", &slug).is_err() => Ok(None),
-            (None, Some(slug)) => ask.products.find_product_by_slug(&ask.context, &slug).await,
+            (None, Some(slug)) => ask.products.find_product_by_slug(ask.server, &ask.context, &slug).await,
             _ => return Err(error(Failure::invalid_field("id", "ONE_OF", "Give either id or slug"))),
         };
         let found = found.map_err(error)?;
@@ -60,7 +60,7 @@ impl Query {
             Some(false) => ask.note([Tag::SoldOut]),
             None => {}
         }
-        let listing = ask.products.list_products(&ask.context, &command).await.map_err(error)?;
+        let listing = ask.products.list_products(ask.server, &ask.context, &command).await.map_err(error)?;
         if command.in_stock.is_some() {
             ask.note(listing.products.iter().map(|listed| Tag::Stock(listed.product.id)));
         }
