@@ -276,7 +276,7 @@ impl Edge {
         let mut settings = GatewayConfig::default();
         settings.limits.enabled = false;
         let api = upstream.api(table().table(), table().openapi().clone());
-        let gateway = Gateway::new(&settings, vec![api], &trust.verifier, Health::default());
+        let gateway = Gateway::new(&settings, vec![api], &trust.verifier, Health::default(), None);
         let claims = crypto::Claims {
             user_id: kernel::id::new_id(),
             session: kernel::id::new_id(),
