@@ -80,6 +80,8 @@ pub fn cors(config: &CorsConfig) -> tower::util::Either<CorsLayer, tower::layer:
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH, idempotency_key, traceparent])
         .expose_headers([
+            header::AGE,
+            HeaderName::from_static("cache-status"),
             header::ETAG,
             header::LOCATION,
             header::RETRY_AFTER,

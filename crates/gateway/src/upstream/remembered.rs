@@ -23,6 +23,9 @@ const FRESH: Duration = Duration::from_secs(5);
 /// What an entry costs beside its key and value.
 const OVERHEAD_BYTES: usize = 512;
 
+/// The code by which a role says that it can't answer now, as it stands in a GraphQL answer.
+const AWAY: &[u8] = b"\"SERVICE_UNAVAILABLE\"";
+
 /// How a cache says that it answered, and why (RFC 9211).
 const CACHE_STATUS: http::HeaderName = http::HeaderName::from_static("cache-status");
 
@@ -55,16 +58,26 @@ impl Remembered {
         Some(Self { answers, bytes: gauge!("cache_bytes", "cache" => "gateway_remembered") })
     }
 
-    /// Keeps the answer, if it is one to keep, and gives it back. None: it ended before it was complete.
+    /// Keeps the answer, if it is one to keep, and gives it back. None: it ended before it was complete, or it says that
+    /// the role can't answer now where it could before.
     pub async fn keep(&self, key: &Bytes, response: Response) -> Option<Response> {
         let small = response.body().size_hint().upper().is_some_and(|bytes| bytes <= MAX_ANSWER_BYTES);
-        let marked = response.status() == StatusCode::OK && response.headers().contains_key(header::ETAG);
-        if !marked || !small || self.answers.get(key).is_some_and(|answer| answer.at.elapsed() < FRESH) {
+        if response.status() != StatusCode::OK || !small {
+            return Some(response);
+        }
+        let known = self.answers.get(key).map(|answer| answer.at.elapsed());
+        let marked = response.headers().contains_key(header::ETAG);
+        if marked && known.is_some_and(|age| age < FRESH) || !marked && known.is_none() {
             return Some(response);
         }
         let (parts, body) = response.into_parts();
         let limit = usize::try_from(MAX_ANSWER_BYTES).unwrap_or(usize::MAX);
         let body = Limited::new(body, limit).collect().await.ok()?.to_bytes();
+        if !marked {
+            // GraphQL says what went wrong in an answer of 200.
+            let away = body.windows(AWAY.len()).any(|window| window == AWAY);
+            return (!away).then(|| Response::from_parts(parts, AnyBody::from(body)));
+        }
         let answer = Answer { headers: parts.headers.clone(), body: body.clone(), at: Instant::now() };
         self.answers.insert(key.clone(), Arc::new(answer));
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52 bytes")]

@@ -111,7 +111,7 @@ async fn the_breaker_opens_when_nobody_answers_and_closes_when_somebody_does() {
     }
     let refused = edge.post(None).await;
     assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
-    let process = Process::start_at(address, Instance::new(), &trust.verifier);
+    let process = Process::start_at(address, Instance::new(), &trust.verifier, None);
     while edge.get().await.status != StatusCode::OK {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

@@ -1,5 +1,6 @@
 //! What is answered while the catalog's role is away.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::upstream::State;
@@ -52,4 +53,17 @@ async fn an_instance_that_says_it_cannot_answer_is_covered_too() {
     let after = edge.graphql("{ hat }", None).await;
     assert_eq!((after.status, after.header("cache-status").is_empty()), (StatusCode::OK, false));
     assert_eq!(edge.graphql("{ shoe }", None).await.code(), "ITS_OWN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_its_database_is_covered_too() {
+    let trust = Trust::new();
+    let process = Process::start(Instance::new(), &trust.verifier);
+    let edge = Edge::new(&trust, &[process.address], &config());
+    let before = edge.graphql("{ hat }", None).await;
+    process.role.database_away.store(true, Ordering::SeqCst);
+    let after = edge.graphql("{ hat }", None).await;
+    assert_eq!((&after.text, after.header("cache-status").is_empty()), (&before.text, false));
+    // What was not asked before gets what the role says.
+    assert!(edge.graphql("{ shoe }", None).await.text.contains("SERVICE_UNAVAILABLE"));
 }

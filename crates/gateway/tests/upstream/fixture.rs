@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use kernel::{Clock, Secret};
 use runtime::Tasks;
 use runtime::health::Health;
 use runtime::http::{Body as Takes, Policy, Rate, Reply, Role, Routes, routes, serve};
-use runtime::internal::Peers;
+use runtime::internal::{Peers, TlsFiles};
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,8 @@ pub struct Instance {
     pub arrival: Notify,
     /// The headers of the last one.
     pub seen: Mutex<HeaderMap>,
+    /// Its database is away, which GraphQL says in an answer of 200.
+    pub database_away: AtomicBool,
     /// The status that it answers with.
     pub status: Mutex<StatusCode>,
     /// Changes wait for a permit. Closed: they never end.
@@ -124,6 +126,9 @@ async fn graphql(State(role): State<Arc<Instance>>, headers: HeaderMap, body: By
     if let Some(response) = arrive(&role, &headers) {
         return response;
     }
+    if role.database_away.load(Ordering::SeqCst) {
+        return "{\"errors\":[{\"extensions\":{\"code\":\"SERVICE_UNAVAILABLE\"}}]}".into_response();
+    }
     if body.starts_with(b"{\"query\":\"mutation") {
         role.effects.fetch_add(1, Ordering::SeqCst);
         return "{\"data\":{\"done\":true}}".into_response();
@@ -147,6 +152,7 @@ impl Instance {
             arrived: AtomicUsize::new(0),
             arrival: Notify::new(),
             seen: Mutex::default(),
+            database_away: AtomicBool::new(false),
             status: Mutex::new(StatusCode::OK),
             go_on: Semaphore::new(Semaphore::MAX_PERMITS),
             effects: Arc::default(),
@@ -173,10 +179,16 @@ pub struct Process {
 
 impl Process {
     pub fn start(role: Arc<Instance>, verifier: &TokenVerifier) -> Self {
-        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), role, verifier)
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), role, verifier, None)
     }
 
-    pub fn start_at(address: SocketAddr, role: Arc<Instance>, verifier: &TokenVerifier) -> Self {
+    pub fn start_at(
+        address: SocketAddr,
+        role: Arc<Instance>,
+        verifier: &TokenVerifier,
+        tls: Option<&TlsFiles>,
+    ) -> Self {
+        let tls = tls.map(|files| files.server().unwrap());
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -187,7 +199,7 @@ impl Process {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            serve::serve_peers(listener, None, router, CancellationToken::new(), Duration::ZERO).await;
+            serve::serve_peers(listener, tls, router, CancellationToken::new(), Duration::ZERO).await;
         });
         Self { role, address, runtime: Some(runtime) }
     }
@@ -269,10 +281,20 @@ pub fn config() -> UpstreamConfig {
 
 impl Edge {
     pub fn new(trust: &Trust, addresses: &[SocketAddr], config: &UpstreamConfig) -> Self {
+        let addresses: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
+        Self::over(trust, &addresses, config, None)
+    }
+
+    /// The edge in front of addresses with `http` or `https`.
+    pub fn over(trust: &Trust, addresses: &[String], config: &UpstreamConfig, tls: Option<&TlsFiles>) -> Self {
         let signer = InternalSigner::new(&secret(), "gateway", Clock::system()).unwrap();
-        let addresses: Vec<Address> =
-            addresses.iter().map(|address| format!("http://{address}").parse().unwrap()).collect();
-        let upstream = Upstream::new(Role::Products, addresses, config, Credentials { signer, tls: None });
+        let addresses: Vec<Address> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let upstream = Upstream::new(
+            Role::Products,
+            addresses,
+            config,
+            Credentials { signer, tls: tls.map(|files| files.client().unwrap()) },
+        );
         let mut settings = GatewayConfig::default();
         settings.limits.enabled = false;
         let api = upstream.api(table().table(), table().openapi().clone());

@@ -7,3 +7,4 @@ mod bodies;
 mod degraded;
 mod fixture;
 mod repeats;
+mod tls;
