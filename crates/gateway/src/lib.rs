@@ -50,6 +50,7 @@ pub struct Gateway {
     router: Router,
     routes: Vec<Arc<Route>>,
     limits: Arc<Limits>,
+    upstreams: Arc<operations::Upstreams>,
 }
 
 impl Gateway {
@@ -62,7 +63,8 @@ impl Gateway {
         redis: Option<&Redis>,
     ) -> Self {
         let document = document::assemble(roles.iter().map(|api| (api.routes.clone(), api.openapi.clone())));
-        let own = operations::api(health, &document, verifier);
+        let upstreams = Arc::default();
+        let own = operations::api(health, &document, Arc::clone(&upstreams), verifier);
         let apis: Vec<RoleApi> = std::iter::once(own).chain(roles).collect();
         let routes: Vec<_> = apis.iter().flat_map(|api| api.routes.iter().cloned()).collect();
 
@@ -76,7 +78,12 @@ impl Gateway {
             .layer(from_fn(entry::enter))
             .layer(shield::cors(&config.cors))
             .layer(from_fn(shield::secure));
-        Self { router, routes, limits }
+        Self { router, routes, limits, upstreams }
+    }
+
+    /// Lets `/ready` tell how these do. It says nothing of roles in this process, and takes the first word only.
+    pub fn tell_of(&self, upstreams: Vec<Arc<upstream::Upstream>>) {
+        let _ = self.upstreams.set(upstreams);
     }
 
     /// What to serve.

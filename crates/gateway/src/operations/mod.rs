@@ -4,7 +4,7 @@ mod get_openapi;
 mod health;
 mod ready;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use crypto::TokenVerifier;
@@ -12,11 +12,17 @@ use runtime::health::Health;
 use runtime::http::{Policy, Role, RoleApi, Routes, routes};
 use serde_json::Value;
 
+use crate::upstream::Upstream;
+
 /// What the operations need.
 pub struct Edge {
     health: Health,
     document: Bytes,
+    upstreams: Arc<Upstreams>,
 }
+
+/// The roles elsewhere, once they are known.
+pub type Upstreams = OnceLock<Vec<Arc<Upstream>>>;
 
 /// The operations.
 pub fn routes() -> Routes<Arc<Edge>> {
@@ -27,7 +33,7 @@ pub fn routes() -> Routes<Arc<Edge>> {
 }
 
 /// The operations, ready to be called.
-pub fn api(health: Health, document: &Value, verifier: &TokenVerifier) -> RoleApi {
+pub fn api(health: Health, document: &Value, upstreams: Arc<Upstreams>, verifier: &TokenVerifier) -> RoleApi {
     let document = crate::document::print(document).into();
-    routes().build(Arc::new(Edge { health, document }), verifier)
+    routes().build(Arc::new(Edge { health, document, upstreams }), verifier)
 }

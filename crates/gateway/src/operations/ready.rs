@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Edge;
+use crate::upstream::{State as InstanceState, Upstream};
 
 /// What was looked at.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,6 +18,22 @@ pub struct Ready {
     /// Every dependency that was looked at, all usable.
     #[schema(max_items = 100)]
     checks: Vec<Check>,
+    /// The roles that run elsewhere. One that is away keeps nobody from asking the others.
+    #[schema(max_items = 10)]
+    upstreams: Vec<Elsewhere>,
+}
+
+/// A role that runs elsewhere.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Elsewhere {
+    /// The role.
+    #[schema(max_length = 64, pattern = "^[a-z]+$", example = "orders")]
+    name: &'static str,
+    /// Whether requests are sent to it; false after many that nobody answered.
+    open: bool,
+    /// How each of its instances does. Where they are is for the metrics.
+    #[schema(max_items = 1000)]
+    instances: Vec<InstanceState>,
 }
 
 /// A dependency that can be used.
@@ -50,11 +67,18 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Result<Reply<Ready>, ApiErr
     }
     let checks =
         readiness.checks.iter().map(|check| Check { name: check.name, status: usable(check.status) }).collect();
-    Ok(Reply::ok(Ready { checks }))
+    let upstreams = edge.upstreams.get().into_iter().flatten().map(|upstream| Elsewhere::of(upstream)).collect();
+    Ok(Reply::ok(Ready { checks, upstreams }))
 }
 
 fn usable(status: Status) -> Usable {
     if status == Status::Ok { Usable::Ok } else { Usable::Degraded }
+}
+
+impl Elsewhere {
+    fn of(upstream: &Upstream) -> Self {
+        Self { name: upstream.role().as_str(), open: !upstream.is_cut_off(), instances: upstream.instances() }
+    }
 }
 
 fn not_ready(checks: &[CheckResult]) -> Failure {

@@ -5,13 +5,17 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::uri::{Authority, Scheme};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::config::UpstreamConfig;
 use super::figures::InstanceFigures;
 use super::pool::Pool;
 
 /// How an instance does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = InstanceState)]
 pub enum State {
     /// It takes requests.
     Ready,

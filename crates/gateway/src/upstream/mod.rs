@@ -125,8 +125,8 @@ impl Upstream {
         self.role
     }
 
-    /// Whether requests go to it at all at the moment.
-    pub fn is_open(&self) -> bool {
+    /// Whether nothing is sent to it at the moment, because nobody answered.
+    pub fn is_cut_off(&self) -> bool {
         self.breaker.is_open()
     }
 

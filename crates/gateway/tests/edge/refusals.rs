@@ -128,7 +128,10 @@ async fn readiness_names_what_failed() {
     shop.health.add("orders.database", || async { Ok::<_, String>(()) });
     let ready = shop.get("/ready").await;
     assert_eq!(ready.status, StatusCode::OK);
-    assert_eq!(ready.json()["data"], serde_json::json!({"checks": [{"name": "orders.database", "status": "ok"}]}));
+    assert_eq!(
+        ready.json()["data"],
+        serde_json::json!({"checks": [{"name": "orders.database", "status": "ok"}], "upstreams": []})
+    );
 
     let shop = Shop::new();
     shop.health.add("orders.database", || async { Err("connection refused by db-7") });

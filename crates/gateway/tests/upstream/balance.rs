@@ -106,7 +106,7 @@ async fn the_breaker_opens_when_nobody_answers_and_closes_when_somebody_does() {
     let address = nowhere();
     let config = UpstreamConfig { breaker_failures: 3, ..config() };
     let edge = Edge::new(&trust, &[address], &config);
-    while !edge.upstream.is_open() {
+    while !edge.upstream.is_cut_off() {
         assert_eq!(edge.get().await.code(), "UPSTREAM_UNAVAILABLE");
     }
     let refused = edge.post(None).await;
@@ -115,6 +115,21 @@ async fn the_breaker_opens_when_nobody_answers_and_closes_when_somebody_does() {
     while edge.get().await.status != StatusCode::OK {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    assert!(!edge.upstream.is_open());
+    assert!(!edge.upstream.is_cut_off());
     assert!(process.role.arrivals() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_edge_stays_ready_and_tells_how_the_instances_do() {
+    let trust = Trust::new();
+    let one = Process::start(Instance::new(), &trust.verifier);
+    let edge = Edge::new(&trust, &[one.address, nowhere()], &config()).checking();
+    edge.wait_for(&[State::Ready, State::Silent]).await;
+    let ready = edge.send(http::Request::get("/ready").body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(ready.status, StatusCode::OK);
+    let upstreams = serde_json::from_str::<serde_json::Value>(&ready.text).unwrap()["data"]["upstreams"].take();
+    assert_eq!((&upstreams[0]["name"], &upstreams[0]["open"]), (&"products".into(), &true.into()));
+    let instances = upstreams[0]["instances"].to_string();
+    assert!(instances.contains("\"ready\"") && instances.contains("\"silent\""), "{instances}");
+    assert!(!ready.text.contains("127.0.0.1"), "anyone may ask");
 }

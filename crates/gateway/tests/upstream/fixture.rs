@@ -299,6 +299,7 @@ impl Edge {
         settings.limits.enabled = false;
         let api = upstream.api(table().table(), table().openapi().clone());
         let gateway = Gateway::new(&settings, vec![api], &trust.verifier, Health::default(), None);
+        gateway.tell_of(vec![Arc::clone(&upstream)]);
         let claims = crypto::Claims {
             user_id: kernel::id::new_id(),
             session: kernel::id::new_id(),
