@@ -113,15 +113,25 @@ class Suites:
         found = len(json.loads(report.read_text()))
         return f"{found} findings in {len(migrations)} migrations", found == 0 and bool(migrations)
 
+    def buf(self) -> tuple[str, bool]:
+        program = self.tools.node("buf") / "node_modules/.bin/buf"
+        documents, released = ROOT / "crates/contracts/proto", ROOT / "docs/api/proto"
+        lint, breaking = self.reports / "buf-lint.txt", self.reports / "buf-breaking.txt"
+        lint_code, _ = captured([program, "lint"], lint, cwd=documents)
+        breaking_code, _ = captured([program, "breaking", "--against", released], breaking, cwd=documents)
+        findings, breaks = (len(path.read_text().splitlines()) for path in (lint, breaking))
+        return f"{findings} findings, {breaks} breaking changes", lint_code == breaking_code == 0
+
 
 NAMES = {
+    "buf": Suites.buf,
     "schemathesis": Suites.schemathesis,
     "spectral": Suites.spectral,
     "redocly": Suites.redocly,
     "graphql-http": Suites.graphql_http,
     "squawk": Suites.squawk,
 }
-WITHOUT_SHOP = {"squawk"}
+WITHOUT_SHOP = {"buf", "squawk"}
 
 
 def write_people(path: Path, shop: Shop) -> None:

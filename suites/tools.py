@@ -11,6 +11,7 @@ PYTHON = {"schemathesis": "4.32.5", "squawk-cli": "2.70.0"}
 
 # npm packages by tool. They can't share a folder: they need different versions of the same libraries.
 NODE = {
+    "buf": {"@bufbuild/buf": "1.75.0"},
     "spectral": {"@stoplight/spectral-cli": "6.16.3", "@stoplight/spectral-owasp-ruleset": "2.0.1"},
     "redocly": {"@redocly/cli": "2.77.0"},
     "graphql-http": {"graphql-http": "1.23.1", "graphql": "16.15.0"},

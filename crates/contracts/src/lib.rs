@@ -6,6 +6,7 @@
 //! | [`users`] | a user's contact data, for orders; the keys of access tokens |
 //! | [`event_log`] | every role: its published events, for the stream and for whoever missed some |
 //! | [`remote`] | all of them over gRPC, for roles that run apart |
+//! | `suite` | for tests: what every implementation of a contract must do (feature `suite`) |
 //!
 //! A caller holds the client and never knows where the role runs: in this process the client wraps the role's object, elsewhere
 //! a caller of [`remote`]. The protobuf documents are in `proto/`.
@@ -16,6 +17,8 @@
 pub mod event_log;
 pub mod products;
 pub mod remote;
+#[cfg(feature = "suite")]
+pub mod suite;
 pub mod users;
 
 use std::time::Duration;
@@ -30,8 +33,10 @@ async fn within_deadline<T>(context: &Context, call: impl Future<Output = Result
     let budget = context.remaining().min(CALL_LIMIT);
     match tokio::time::timeout(budget, call).await {
         Ok(answer) => answer,
-        Err(_) => {
-            Err(Failure::new(ErrorKind::Timeout, "DEADLINE_EXCEEDED", "The request took longer than its deadline"))
-        }
+        Err(_) => Err(deadline_exceeded()),
     }
+}
+
+fn deadline_exceeded() -> Failure {
+    Failure::new(ErrorKind::Timeout, "DEADLINE_EXCEEDED", "The request took longer than its deadline")
 }

@@ -10,12 +10,13 @@ use kernel::{Context, ErrorKind, Failure};
 use metrics::counter;
 use tokio::sync::Mutex;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tower::retry::budget::{Budget as _, TpsBudget};
 
 use super::connector::Address;
 use super::instance::Instance;
 use super::{failure, meta};
+use crate::deadline_exceeded;
 
 /// Most tries of a call.
 const MAX_TRIES: usize = 4;
@@ -99,33 +100,30 @@ impl Upstream {
             let may_repeat = tried.len() + 1 < MAX_TRIES;
             let limit = if may_repeat { TRY_LIMIT.min(left / 2) } else { left };
             let request = meta::request(context, limit, &self.0.signer, message.clone());
-            let refusal = match self.attempt(&instance, limit, send(instance.channel.clone(), request)).await {
+            let failure = match self.attempt(&instance, limit, send(instance.channel.clone(), request)).await {
                 Ok(answer) => return Ok(answer),
-                Err(refusal) if refusal.as_ref().is_some_and(|failure| failure.kind != ErrorKind::Unavailable) => {
-                    refusal
-                }
-                Err(refusal) => {
-                    tried.push(instance.address);
-                    let pause = pauses.next().filter(|pause| *pause < context.remaining() && self.0.budget.withdraw());
-                    if let Some(pause) = pause {
-                        counter!("contract_calls_repeated_total", "role" => self.0.role).increment(1);
-                        tokio::time::sleep(pause).await;
-                        continue;
-                    }
-                    refusal
-                }
+                Err(failure) => failure,
             };
-            return Err(refusal.unwrap_or_else(|| self.unreachable()));
+            tried.push(instance.address);
+            let passing = matches!(failure.kind, ErrorKind::Unavailable | ErrorKind::Timeout);
+            let pause = pauses.next().filter(|pause| passing && *pause < context.remaining());
+            match pause {
+                Some(pause) if self.0.budget.withdraw() => {
+                    counter!("contract_calls_repeated_total", "role" => self.0.role).increment(1);
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return Err(failure),
+            }
         }
     }
 
-    /// One try. Failure: what the role says, or none when it says nothing.
+    /// One try. An instance that says nothing rests for a while.
     async fn attempt<A>(
         &self,
         instance: &Arc<Instance>,
         limit: Duration,
         answer: impl Future<Output = Result<Response<A>, Status>>,
-    ) -> Result<A, Option<Failure>> {
+    ) -> Result<A, Failure> {
         let _in_flight = instance.begin();
         let status = match tokio::time::timeout(limit, answer).await {
             Ok(Ok(answer)) => {
@@ -137,13 +135,15 @@ impl Upstream {
         };
         if let Some(failure) = failure::from_status(&status) {
             instance.is_well();
-            return Err(Some(failure));
+            return Err(failure);
         }
         instance.failed();
         counter!("contract_calls_unanswered_total", "role" => self.0.role).increment(1);
         let (role, address) = (self.0.role, instance.address);
         tracing::warn!(role, %address, code = ?status.code(), reason = status.message(), "an instance did not answer a call");
-        Err(None)
+        // The client's library calls a call that ran out of time cancelled.
+        let late = matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled);
+        Err(if late { deadline_exceeded() } else { self.unreachable() })
     }
 
     fn unreachable(&self) -> Failure {
