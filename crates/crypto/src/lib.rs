@@ -7,6 +7,7 @@
 //! | [`token`] | what an access token says, its settings and its errors |
 //! | [`signer`] | issues access tokens (ES256) and publishes the public keys |
 //! | [`verifier`] | checks access tokens, and remembers good ones until they expire |
+//! | [`ended`] | sessions that ended before their access tokens did |
 //! | [`internal`] | the token by which the roles know each other |
 //! | [`webhook`] | secrets and signatures of webhooks |
 //! | [`primitives`] | random values, SHA-256, comparison in constant time |
@@ -16,6 +17,7 @@
 //! key of the [`Keyring`]. Destroying the stored key erases the person; changing the key-encryption key means to wrap
 //! the data keys anew, not to encrypt the data anew.
 
+pub mod ended;
 pub mod error;
 pub mod internal;
 pub mod keyring;
@@ -27,12 +29,13 @@ pub mod token;
 pub mod verifier;
 pub mod webhook;
 
+pub use ended::EndedSessions;
 pub use error::{CryptoError, KeyConfigError};
 pub use internal::{InternalSigner, InternalVerifier};
 pub use keyring::{Keyring, KeyringConfig};
 pub use person::{Cell, PersonKey, WrappedKey};
 pub use primitives::{constant_time_eq, random_bytes, random_token, sha256};
 pub use signer::TokenSigner;
-pub use token::{ACCESS_TOKEN_SECONDS, Claims, Jwks, TokenConfig, TokenError, VerifiedToken};
+pub use token::{ACCESS_TOKEN_SECONDS, Claims, Jwks, LEEWAY, TokenConfig, TokenError, VerifiedToken};
 pub use verifier::TokenVerifier;
 pub use webhook::{WebhookSecret, webhook_signature};

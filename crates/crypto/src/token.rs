@@ -16,7 +16,7 @@ pub use jsonwebtoken::jwk::JwkSet as Jwks;
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
 
 /// How far the clocks of issuer and verifier may differ.
-pub(crate) const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+pub const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 /// The header's type, as RFC 9068 asks, so that no other JWT of the same issuer passes for an access token.
 pub(crate) const TOKEN_TYPE: &str = "at+jwt";
@@ -86,6 +86,9 @@ pub enum TokenError {
     /// Its time has not come.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// Its session has ended: signed out, suspended, or another password.
+    #[error("the session has ended")]
+    SessionEnded,
     /// Issued by somebody else.
     #[error("the token is of another issuer")]
     WrongIssuer,

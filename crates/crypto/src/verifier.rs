@@ -13,6 +13,7 @@ use moka::sync::Cache;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::ended::EndedSessions;
 use crate::error::KeyConfigError;
 use crate::primitives::sha256;
 use crate::token::{ACCESS_TOKEN_SECONDS, Jwks, LEEWAY, TOKEN_TYPE, TokenError, VerifiedToken, is_p256};
@@ -33,6 +34,7 @@ struct Inner {
     clock: Clock,
     /// By SHA-256, so that no token that could be used lies in memory.
     good: Cache<[u8; 32], Arc<VerifiedToken>>,
+    ended: Arc<EndedSessions>,
 }
 
 /// The claims that are read here; issuer and audience are checked by the library.
@@ -68,11 +70,21 @@ impl TokenVerifier {
 
         let lifetime = Duration::from_secs(ACCESS_TOKEN_SECONDS.unsigned_abs());
         let good = Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(lifetime).build();
-        Ok(Self(Arc::new(Inner { keys, validation, clock, good })))
+        Ok(Self(Arc::new(Inner { keys, validation, clock, good, ended: Arc::default() })))
     }
 
-    /// Checks a token: type, algorithm, signature, issuer, audience, time.
+    /// The sessions whose tokens are refused. Clones of this verifier share them.
+    pub fn ended_sessions(&self) -> &Arc<EndedSessions> {
+        &self.0.ended
+    }
+
+    /// Checks a token: type, algorithm, signature, issuer, audience, time; and that its session has not ended.
     pub fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
+        let verified = self.verify_alone(token)?;
+        if self.0.ended.has(verified.session) { Err(TokenError::SessionEnded) } else { Ok(verified) }
+    }
+
+    fn verify_alone(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(TokenError::Malformed);
         }

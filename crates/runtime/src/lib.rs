@@ -11,6 +11,7 @@
 //! | [`cache`] | bounded in-memory cache with single flight |
 //! | [`limits`] | rate limits by key, in this process or shared by all |
 //! | [`redis`] | the way to Redis, where there is one |
+//! | [`revocation`] | access tokens end with their session, in all processes |
 //! | [`health`] | readiness by named check |
 
 pub mod cache;
@@ -20,6 +21,7 @@ pub mod http;
 pub mod internal;
 pub mod limits;
 pub mod redis;
+pub mod revocation;
 pub mod signal;
 pub mod tasks;
 pub mod telemetry;

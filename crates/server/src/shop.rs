@@ -17,6 +17,7 @@ use runtime::Tasks;
 use runtime::health::Health;
 use runtime::http::{RoleApi, Route, serve};
 use runtime::redis::Redis;
+use runtime::revocation::Revocations;
 use runtime::tasks::TaskFailure;
 use runtime::telemetry::Metrics;
 use tokio::net::TcpListener;
@@ -45,6 +46,7 @@ pub struct Roles {
     pub databases: Vec<Db>,
     /// What all processes of the shop share, where there is one.
     redis: Option<Redis>,
+    revocations: Revocations,
     verifier: TokenVerifier,
 }
 
@@ -75,6 +77,7 @@ impl Roles {
         let (issuer, audience) = (&settings.tokens.issuer, &settings.tokens.audience);
         let verifier = TokenVerifier::new(signer.jwks(), issuer, audience, clock.clone()).context("tokens")?;
         let redis = Redis::new(&settings.redis)?;
+        let revocations = Revocations::new(&verifier, clock.clone(), redis.clone());
         let [users_db, products_db, orders_db, webhooks_db] = connect_databases(settings).await?;
 
         let users = users::Users::new(
@@ -84,6 +87,7 @@ impl Roles {
             clock.clone(),
             &settings.users,
             redis.as_ref(),
+            revocations.clone(),
         )?;
         let products = products::Products::new(
             products_db.clone(),
@@ -106,7 +110,7 @@ impl Roles {
         )?;
         let webhooks = webhooks::Webhooks::new(webhooks_db.clone(), keyring, clock, &settings.webhooks)?;
         let databases = vec![users_db, products_db, orders_db, webhooks_db];
-        Ok(Self { users, products, orders, webhooks, databases, redis, verifier })
+        Ok(Self { users, products, orders, webhooks, databases, redis, revocations, verifier })
     }
 
     /// The public surface of each role.
@@ -177,6 +181,9 @@ impl Shop {
                 async move { db.ping().await }
             });
         }
+        // Before the doors open: who signed out just before a restart stays out.
+        users::ops::recall_ended_sessions(&roles.users).await.context("sessions that have ended")?;
+        roles.revocations.start(&tasks);
         users::jobs(&roles.users, &tasks);
         products::jobs::start(&roles.products, &tasks);
         orders::jobs(&roles.orders, &tasks);

@@ -33,6 +33,7 @@ use messaging::Idempotency;
 use pg::{Db, Grant, Schema};
 use runtime::limits::RateLimiter;
 use runtime::redis::Redis;
+use runtime::revocation::Revocations;
 
 pub use api::routes;
 pub use config::{Config, ConfigError};
@@ -70,6 +71,7 @@ pub struct Users {
     idempotency: Idempotency,
     passwords: Passwords,
     attempts: RateLimiter,
+    revocations: Revocations,
 }
 
 impl Users {
@@ -81,6 +83,7 @@ impl Users {
         clock: Clock,
         config: &Config,
         redis: Option<&Redis>,
+        revocations: Revocations,
     ) -> Result<Arc<Self>, ConfigError> {
         config.check()?;
         Ok(Arc::new(Self {
@@ -91,6 +94,7 @@ impl Users {
             keyring,
             signer,
             clock,
+            revocations,
         }))
     }
 }

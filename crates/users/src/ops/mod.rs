@@ -16,6 +16,7 @@ mod list_users;
 mod login;
 mod logout;
 mod purge_sessions;
+mod recall_ended_sessions;
 mod refresh;
 mod register;
 mod rewrap_data_keys;
@@ -35,6 +36,7 @@ pub use list_users::{ListUsers, list_users};
 pub use login::{Login, Tokens, login};
 pub use logout::logout;
 pub use purge_sessions::purge_sessions;
+pub use recall_ended_sessions::recall_ended_sessions;
 pub use refresh::refresh;
 pub use register::{Register, register};
 pub use rewrap_data_keys::rewrap_data_keys;
@@ -44,6 +46,7 @@ pub use update_me::{UpdateMe, update_me};
 
 pub use crate::store::health::Violation;
 
+use chrono::{DateTime, Utc};
 use events::user::{AGGREGATE, UserCreated, UserUpdated};
 use kernel::{Context, Failure};
 use messaging::NewEvent;
@@ -98,6 +101,12 @@ impl Users {
             Decision { allowed: true, .. } => Ok(()),
             refused => Err(Error::TooManyAttempts(refused.retry_after_seconds.unwrap_or(1))),
         }
+    }
+
+    /// Makes the access tokens of sessions end with them. After the commit.
+    async fn announce_ended(&self, sessions: &[Uuid], at: DateTime<Utc>) {
+        let ended: Vec<_> = sessions.iter().map(|session| (*session, at)).collect();
+        self.revocations.announce(&ended).await;
     }
 
     /// For a repeat whose command had a password: makes sure that it is the first one's, by the account's hash. The

@@ -90,7 +90,9 @@ async fn renew(users: &Users, conn: &mut PgConnection, presented: &PresentedToke
 
 /// Ends a session because a used token came again.
 async fn end_session(users: &Users, session: Uuid) -> Result<Tokens, Error> {
-    store::sessions::revoke(&mut *users.db.primary().acquire().await?, session, users.clock.now()).await?;
+    let now = users.clock.now();
+    store::sessions::revoke(&mut *users.db.primary().acquire().await?, session, now).await?;
+    users.announce_ended(&[session], now).await;
     metrics::counter!("refresh_tokens_reused_total").increment(1);
     tracing::warn!(%session, "a used refresh token came again: the session was ended");
     Err(Error::RefreshTokenReused)

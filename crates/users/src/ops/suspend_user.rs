@@ -21,15 +21,16 @@ pub async fn suspend_user(users: &Users, context: &Context, id: Uuid) -> Result<
     };
     let conn = first.conn();
     let mut user = store::users::lock(conn, &users.keyring, id).await?.ok_or(Error::UserNotFound)?;
+    let (mut ended, now) = (Vec::new(), users.clock.now());
     if user.status == Status::Active {
-        let now = users.clock.now();
         user.status = Status::Suspended;
         user.version += 1;
         user.updated_at = now;
         store::users::update_standing(conn, &user).await?;
-        store::sessions::revoke_all(conn, id, None, now).await?;
+        ended = store::sessions::revoke_all(conn, id, None, now).await?;
         emit_updated(conn, &user, vec!["status"]).await?;
     }
     first.finish(&()).await?;
+    users.announce_ended(&ended, now).await;
     Ok(user)
 }

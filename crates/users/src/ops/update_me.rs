@@ -83,19 +83,20 @@ async fn write(
     }
     let mut changed = user.apply(command.change);
     changed.extend(new_hash.is_some().then_some("password"));
+    let (mut ended, now) = (Vec::new(), users.clock.now());
     if !changed.is_empty() {
-        let now = users.clock.now();
         user.version += 1;
         user.updated_at = now;
         let key = store::data_keys::find(conn, &users.keyring, id).await?.ok_or(Error::UserNotFound)?;
         store::users::update(conn, &users.keyring, &key, &user).await.map_err(email_taken)?;
         if let Some(hash) = new_hash {
             store::users::set_password(conn, id, &hash).await?;
-            store::sessions::revoke_all(conn, id, own_session(context), now).await?;
+            ended = store::sessions::revoke_all(conn, id, own_session(context), now).await?;
         }
         emit_updated(conn, &user, changed).await?;
     }
     first.finish(&()).await?;
+    users.announce_ended(&ended, now).await;
     Ok(user)
 }
 

@@ -86,23 +86,36 @@ pub async fn revoke(conn: &mut PgConnection, session: Uuid, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Ends all sessions of a user but `kept`.
+/// Ends all sessions of a user but `kept`; tells which.
 pub async fn revoke_all(
     conn: &mut PgConnection,
     user: Uuid,
     kept: Option<Uuid>,
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
         "UPDATE sessions SET revoked_at = $3, updated_at = $3
-         WHERE user_id = $1 AND revoked_at IS NULL AND id IS DISTINCT FROM $2",
+         WHERE user_id = $1 AND revoked_at IS NULL AND id IS DISTINCT FROM $2
+         RETURNING id",
         user,
         kept,
         now
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await
+}
+
+/// Sessions that were ended since, with the time; without those of erased accounts, whose owners may repeat the request.
+pub async fn ended_since(
+    conn: &mut PgConnection,
+    since: DateTime<Utc>,
+) -> Result<Vec<(Uuid, DateTime<Utc>)>, sqlx::Error> {
+    let ended = sqlx::query!(
+        r#"SELECT s.id, s.revoked_at AS "revoked_at!" FROM sessions s JOIN users u ON u.id = s.user_id
+           WHERE s.revoked_at > $1 AND u.deleted_at IS NULL"#,
+        since
+    );
+    Ok(ended.fetch_all(conn).await?.into_iter().map(|row| (row.id, row.revoked_at)).collect())
 }
 
 /// Deletes up to `limit` sessions that have expired, with their tokens, and as many expired tokens of the others; tells

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crypto::{Keyring, KeyringConfig, TokenConfig, TokenSigner};
+use runtime::revocation::Revocations;
 use users::{Config, Users};
 
 use crate::support::App;
@@ -16,8 +17,9 @@ fn with_keys(app: &App, keys: &KeyringConfig) -> Arc<Users> {
         ..TokenConfig::default()
     };
     let signer = TokenSigner::new(&tokens, app.clock.clone()).unwrap();
-    Users::new(app.db.db().clone(), Keyring::new(keys).unwrap(), signer, app.clock.clone(), &Config::default(), None)
-        .unwrap()
+    let revocations = Revocations::new(&app.verifier, app.clock.clone(), None);
+    let (db, keyring) = (app.db.db().clone(), Keyring::new(keys).unwrap());
+    Users::new(db, keyring, signer, app.clock.clone(), &Config::default(), None, revocations).unwrap()
 }
 
 #[tokio::test]

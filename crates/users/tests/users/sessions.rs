@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App};
+use crate::support::{Answer, App, PASSWORD, Session};
 
 const KEY: &str = "refresh-key-00001";
 
@@ -120,4 +120,41 @@ async fn what_is_no_refresh_token_is_refused() {
         let answer = app.post("/api/v1/auth/refresh").json(json!({"refresh_token": token})).send().await;
         assert_eq!(answer.refusal(), (422, "VALIDATION_FAILED"));
     }
+}
+
+#[tokio::test]
+async fn an_access_token_ends_with_its_session_and_no_other() {
+    let app = App::new().await;
+    let me = async |session: &Session| app.get("/api/v1/users/me").by(session).send().await.status.as_u16();
+    let ada = app.customer("ada@example.com").await;
+    let bob = app.customer("bob@example.com").await;
+    app.post("/api/v1/auth/logout").json(json!({"refresh_token": ada.refresh_token})).send().await;
+    assert_eq!((me(&ada).await, me(&bob).await), (401, 200), "signed out");
+
+    app.refresh(&bob.refresh_token).await.data(200);
+    assert_eq!(me(&bob).await, 200);
+    assert_eq!(app.refresh(&bob.refresh_token).await.refusal(), (401, "REFRESH_TOKEN_REUSED"));
+    assert_eq!(me(&bob).await, 401, "somebody has a copy");
+
+    let (eve, admin) = (app.customer("eve@example.com").await, app.admin().await);
+    app.post(&format!("/api/v1/admin/users/{}/suspend", eve.user_id)).by(&admin).send().await.data(200);
+    assert_eq!((me(&eve).await, me(&admin).await), (401, 200), "suspended");
+
+    let zoe = app.customer("zoe@example.com").await;
+    let elsewhere = app.session(zoe.user_id.clone(), "zoe@example.com").await;
+    let change = json!({"password": "another long password", "current_password": PASSWORD});
+    app.patch("/api/v1/users/me").by(&zoe).json(change).send().await.data(200);
+    assert_eq!((me(&zoe).await, me(&elsewhere).await), (200, 401), "another password ends the other sessions");
+}
+
+#[tokio::test]
+async fn a_process_that_begins_knows_which_sessions_have_ended() {
+    let app = App::new().await;
+    let (ada, bob) = (app.customer("ada@example.com").await, app.customer("bob@example.com").await);
+    app.post("/api/v1/auth/logout").json(json!({"refresh_token": ada.refresh_token})).send().await;
+    let restarted = app.restarted();
+    assert_eq!(restarted.get("/api/v1/users/me").by(&ada).send().await.status, 200, "it has not asked yet");
+    users::ops::recall_ended_sessions(&restarted.users).await.unwrap();
+    assert_eq!(restarted.get("/api/v1/users/me").by(&ada).send().await.refusal(), (401, "INVALID_TOKEN"));
+    assert_eq!(restarted.get("/api/v1/users/me").by(&bob).send().await.status, 200);
 }

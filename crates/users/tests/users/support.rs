@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use kernel::Clock;
 use runtime::http::entry;
 use runtime::limits::Quota;
+use runtime::revocation::Revocations;
 use serde_json::{Value, json};
 use test_kit::TestDb;
 use tower::ServiceExt;
@@ -64,10 +65,11 @@ impl<'a> MakeWriter<'a> for Log {
 
 /// The role under test.
 pub struct App {
-    pub db: TestDb,
+    pub db: Arc<TestDb>,
     pub users: Arc<Users>,
     pub clock: Clock,
     pub keys: KeyringConfig,
+    tokens: TokenConfig,
     pub verifier: TokenVerifier,
     router: Router,
 }
@@ -122,21 +124,32 @@ impl App {
 
     pub async fn with(config: Config) -> Self {
         LazyLock::force(&LOG);
-        let (db, keys, clock) = (TestDb::new(&users::SCHEMA).await, KeyringConfig::generate(), Clock::system());
+        let (db, keys, clock) =
+            (Arc::new(TestDb::new(&users::SCHEMA).await), KeyringConfig::generate(), Clock::system());
         let tokens = TokenConfig {
             issuer: "https://shop.example".into(),
             audience: "tradepost".into(),
             signing_key: TokenSigner::generate_pem(),
             ..TokenConfig::default()
         };
+        Self::over(db, keys, clock, tokens, &Config { bcrypt_cost: 4, ..config })
+    }
+
+    /// The same role in another process, which knows what the database knows.
+    pub fn restarted(&self) -> Self {
+        let config = Config { bcrypt_cost: 4, ..Config::default() };
+        Self::over(self.db.clone(), self.keys.clone(), self.clock.clone(), self.tokens.clone(), &config)
+    }
+
+    fn over(db: Arc<TestDb>, keys: KeyringConfig, clock: Clock, tokens: TokenConfig, config: &Config) -> Self {
         let signer = TokenSigner::new(&tokens, clock.clone()).unwrap();
         let verifier = TokenVerifier::new(signer.jwks(), &tokens.issuer, &tokens.audience, clock.clone()).unwrap();
+        let revocations = Revocations::new(&verifier, clock.clone(), None);
         let keyring = Keyring::new(&keys).unwrap();
-        let config = Config { bcrypt_cost: 4, ..config };
-        let users = Users::new(db.db().clone(), keyring, signer, clock.clone(), &config, None).unwrap();
+        let users = Users::new(db.db().clone(), keyring, signer, clock.clone(), config, None, revocations).unwrap();
         let router = users::routes().build(Arc::clone(&users), &verifier).router;
         let router = router.layer(axum::middleware::from_fn(entry::enter));
-        Self { db, users, clock, keys, verifier, router }
+        Self { db, users, clock, keys, tokens, verifier, router }
     }
 
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
@@ -199,7 +212,7 @@ impl App {
         create_admin(&self.users, CreateAdmin { account, promote }).await
     }
 
-    async fn session(&self, user_id: String, email: &str) -> Session {
+    pub async fn session(&self, user_id: String, email: &str) -> Session {
         let answer = self.login(email).await;
         let tokens = answer.data(200);
         let text = |field: &str| tokens[field].as_str().unwrap().to_owned();

