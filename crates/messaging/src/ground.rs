@@ -9,7 +9,7 @@ use crate::store;
 /// How long the first answer to a request is kept.
 pub(crate) const ANSWERS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the inbox remembers an event: far longer than any transport takes to deliver it again.
-const INBOX_KEPT: TimeDelta = TimeDelta::days(30);
+pub(crate) const INBOX_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// What a runtime login may do with the ground's tables. The log is only added to: no event is changed or removed.
 pub const GRANTS: &[Grant] = &[

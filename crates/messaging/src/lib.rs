@@ -8,6 +8,7 @@
 //! | [`rabbitmq`] | [`RabbitMq`]: the transport between processes |
 //! | [`consumer`] | [`Consumer`]: handles each event in one transaction with its inbox row; retries, then a dead letter |
 //! | [`dead_letters`] | what consumers gave up on, and how it is tried again |
+//! | [`republish`] | events of the log once more, for consumers that missed them |
 //! | [`idempotency`] | requests that are repeated with the same `Idempotency-Key` |
 //! | [`ground`] | the tables that these need in every role's database |
 //!
@@ -26,11 +27,13 @@
 
 pub mod consumer;
 pub mod dead_letters;
+mod failpoint;
 pub mod ground;
 pub mod idempotency;
 pub mod log;
 pub mod rabbitmq;
 pub mod relay;
+pub mod republish;
 mod store;
 mod trace;
 pub mod transport;

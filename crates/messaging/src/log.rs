@@ -63,3 +63,22 @@ pub async fn last_sequence(db: &Db) -> Result<i64, sqlx::Error> {
     let mut conn = db.primary().acquire().await?;
     store::relay::last_sequence(&mut conn).await
 }
+
+/// Which published events to list.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// Those after this sequence.
+    pub after: i64,
+    /// Those of this kind.
+    pub kind: Option<String>,
+    /// Those of this object.
+    pub object: Option<Uuid>,
+}
+
+/// Published events by sequence, at most `limit`: for people who look for some.
+pub async fn published(db: &Db, wanted: &Published, limit: u32) -> Result<Vec<Envelope>, sqlx::Error> {
+    let mut conn = db.primary().acquire().await?;
+    let Published { after, kind, object } = wanted;
+    let rows = store::events::published(&mut conn, *after, kind.as_deref(), *object, limit.into()).await?;
+    Ok(rows.into_iter().map(|row| row.into_envelope(db.role())).collect())
+}

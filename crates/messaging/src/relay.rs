@@ -10,10 +10,10 @@ use pg::Db;
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
-use crate::store;
 use crate::store::events::EventRow;
 use crate::transport::Transport;
 use crate::wake::Pause;
+use crate::{failpoint, store};
 
 /// Events that are numbered and published at once.
 const BATCH: i64 = 1_000;
@@ -23,6 +23,8 @@ const GATHER: Duration = Duration::from_millis(2);
 const STANDBY: Duration = Duration::from_secs(1);
 /// How long a statement may stay without an answer; the server itself stops one much sooner.
 const SILENCE: Duration = Duration::from_mins(2);
+/// How long a relay between processes may say nothing to the server before another takes its place: it may be frozen.
+const FROZEN: Duration = Duration::from_secs(15);
 /// How often the backlog is measured.
 const MEASURE: Duration = Duration::from_secs(5);
 /// Rows of the backlog are counted up to here: a count of a long queue would slow it down more.
@@ -96,13 +98,14 @@ impl Relay {
     async fn lead(&self) -> Result<std::convert::Infallible, sqlx::Error> {
         // A session of its own: the lock lives with it, and it must not go back to the pool.
         let mut conn = self.db.primary().acquire().await?.detach();
-        store::relay::prepare(&mut conn).await?;
+        let is_shared = self.transport.is_shared();
+        store::relay::prepare(&mut conn, is_shared.then_some(FROZEN)).await?;
         while !answered(store::relay::try_lead(&mut conn)).await? {
             tokio::time::sleep(STANDBY).await;
         }
         self.catch_up(&mut conn).await?;
         let mut last = store::relay::last_sequence(&mut conn).await?;
-        let mut pause = Pause::new();
+        let mut pause = Pause::new(is_shared);
         loop {
             let rows = answered(store::relay::sequence_next(&mut conn, last, BATCH)).await?;
             if rows.is_empty() {
@@ -136,7 +139,7 @@ impl Relay {
         let role = self.db.role();
         let batch: Vec<Arc<Envelope>> = rows.into_iter().map(|row| Arc::new(row.into_envelope(role))).collect();
         let mut pauses = pauses_of_failures();
-        while let Err(error) = self.transport.publish(&batch).await {
+        while let Err(error) = self.transport.publish(&failpoint::published_part(&batch)).await {
             tracing::warn!(%error, role, "events could not be published and are tried again");
             metrics::counter!("events_publish_failures_total", "role" => role).increment(1);
             tokio::time::sleep(pauses.next().unwrap_or(STANDBY)).await;

@@ -39,6 +39,11 @@ pub trait Transport: Send + Sync + 'static {
     /// before, since the start or while the broker was away, may have been missed. A transport within the process
     /// misses nothing and never calls it.
     fn on_gap(&self, _handler: GapHandler) {}
+
+    /// Whether it connects processes: then others write to the log as well, and another relay stands by.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// The listeners of one process.

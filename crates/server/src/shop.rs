@@ -9,7 +9,7 @@ use contracts::users::UsersClient;
 use crypto::{Keyring, TokenSigner, TokenVerifier};
 use gateway::Gateway;
 use kernel::Clock;
-use messaging::{InProcess, Relay, Transport};
+use messaging::{Consumer, InProcess, RabbitMq, Relay, Transport};
 use orders::payments::Providers;
 use orders::payments::manual::Manual;
 use pg::{Db, Schema};
@@ -113,6 +113,11 @@ impl Roles {
         Ok(Self { users, products, orders, webhooks, databases, redis, revocations, verifier })
     }
 
+    /// Every durable consumer of every role.
+    pub fn consumers(&self) -> Vec<Consumer> {
+        orders::consumers(&self.orders)
+    }
+
     /// The public surface of each role.
     fn apis(&self) -> Vec<RoleApi> {
         vec![
@@ -168,9 +173,9 @@ impl Shop {
     pub async fn start(settings: &Settings, metrics: Metrics) -> anyhow::Result<Self> {
         let roles = Roles::connect(settings).await?;
         let (tasks, health) = (Tasks::new(), Health::default());
-        let transport: Arc<dyn Transport> = Arc::new(InProcess::new());
+        let transport = transport(settings, &roles, &tasks)?;
         products::consumers::subscribe(&roles.products, transport.as_ref());
-        for consumer in orders::consumers(&roles.orders) {
+        for consumer in roles.consumers() {
             transport.subscribe(consumer);
         }
         for db in &roles.databases {
@@ -251,6 +256,23 @@ impl Shop {
             db.close().await;
         }
     }
+}
+
+/// Takes events to consumers: within this process, or by the broker if there is one.
+fn transport(settings: &Settings, roles: &Roles, tasks: &Tasks) -> anyhow::Result<Arc<dyn Transport>> {
+    if !settings.rabbitmq.is_set() {
+        return Ok(Arc::new(InProcess::new()));
+    }
+    let transport = RabbitMq::new(&settings.rabbitmq)?;
+    for consumer in roles.consumers() {
+        transport.expect(consumer.name, consumer.kinds);
+    }
+    let (consuming, stop) = (transport.clone(), tasks.shutdown_token());
+    tasks.spawn("rabbitmq", async move {
+        consuming.run(stop).await;
+        Ok::<_, std::convert::Infallible>(())
+    });
+    Ok(Arc::new(transport))
 }
 
 fn start_relay(db: &Db, transport: &Arc<dyn Transport>, tasks: &Tasks) {

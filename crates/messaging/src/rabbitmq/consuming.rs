@@ -114,7 +114,7 @@ impl Work<'_> {
                 self.broker.send(vec![message::unreadable(queue, &delivery, why)]).await?;
             }
         }
-        delivery.ack(BasicAckOptions::default()).await?;
+        answered(delivery.ack(BasicAckOptions::default())).await?;
         Ok(())
     }
 

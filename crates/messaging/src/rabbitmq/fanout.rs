@@ -62,7 +62,7 @@ async fn fan_out_on(channel: &Channel, broker: &Broker, fanout: &Fanout) -> Resu
                     Ok(event) => fanout.tell(&Arc::new(event)).await,
                     Err(error) => tracing::error!(%error, "an event cannot be read"),
                 }
-                delivery.ack(BasicAckOptions::default()).await?;
+                answered(delivery.ack(BasicAckOptions::default())).await?;
             }
             _ = measure.tick() => {
                 let waiting = topology::depth(channel, &name).await?;

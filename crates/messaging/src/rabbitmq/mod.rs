@@ -9,6 +9,7 @@
 //! | [`publisher`] | publishing with confirms |
 //! | [`consuming`], [`lanes`] | a consumer's messages; one object's one after the other |
 //! | [`fanout`] | events for every process |
+//! | [`mended`] | copies of dead letters that are not dead any more |
 //!
 //! What is put aside, how often it was tried and what waits behind it is in PostgreSQL, in one transaction with the
 //! consumer's changes ([`crate::dead_letters`]). The broker carries the calls to try again: a message that waits in a
@@ -20,6 +21,7 @@ mod consuming;
 mod fanout;
 mod lanes;
 mod link;
+mod mended;
 mod message;
 mod publisher;
 mod topology;
@@ -131,6 +133,11 @@ impl RabbitMq {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Removes the copies of a consumer's dead letters that are not dead any more. Gives how many.
+    pub async fn forget_mended(&self, consumer: &Consumer) -> Result<usize, TransportError> {
+        mended::forget(&self.0, consumer).await
+    }
+
     /// Whether the broker answers and this process' consumers are subscribed.
     pub async fn check(&self) -> Result<(), TransportError> {
         self.0.publisher.is_connected().await?;
@@ -169,6 +176,10 @@ impl Transport for RabbitMq {
     fn on_gap(&self, handler: GapHandler) {
         self.0.fanout.write().unwrap_or_else(PoisonError::into_inner).on_gap(handler);
         self.0.subscriptions.send_modify(|count| *count += 1);
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 }
 

@@ -186,3 +186,15 @@ pub(crate) async fn failed_again(
     .await?;
     Ok(())
 }
+
+/// Which of these events are not among a consumer's letters any more.
+pub(crate) async fn gone(conn: &mut PgConnection, consumer: &str, events: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id!" FROM unnest($2::uuid[]) AS asked (id)
+           WHERE NOT EXISTS (SELECT FROM dead_letters WHERE consumer = $1 AND event_id = asked.id)"#,
+        consumer,
+        events,
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -155,3 +155,26 @@ pub(crate) async fn after(conn: &mut PgConnection, after: i64, limit: i64) -> Re
     .fetch_all(conn)
     .await
 }
+
+/// Published events by sequence, of one kind or all, of one object or all.
+pub(crate) async fn published(
+    conn: &mut PgConnection,
+    after: i64,
+    kind: Option<&str>,
+    object: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<EventRow>, sqlx::Error> {
+    sqlx::query_as!(
+        EventRow,
+        "SELECT position, id, sequence, aggregate, aggregate_id, version, kind, data, occurred_at, trace_parent
+         FROM events WHERE sequence > $1 AND sequence <= (SELECT published FROM relay)
+           AND ($2::text IS NULL OR kind = $2) AND ($3::uuid IS NULL OR aggregate_id = $3)
+         ORDER BY sequence LIMIT $4",
+        after,
+        kind,
+        object,
+        limit,
+    )
+    .fetch_all(conn)
+    .await
+}

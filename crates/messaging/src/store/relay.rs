@@ -1,5 +1,7 @@
 //! What the relay does with `events`, and how far it has come.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
 use super::events::EventRow;
@@ -19,9 +21,15 @@ pub(crate) async fn try_lead(conn: &mut PgConnection) -> Result<bool, sqlx::Erro
 /// the events themselves are on disk before anyone can see them. And its few statements must not depend on what the
 /// statistics say of a table that changes faster than they do: right after a bulk of events, a plan that took the queue to
 /// be empty needed seconds for a batch instead of milliseconds.
-pub(crate) async fn prepare(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+///
+/// A session that says nothing for longer than `silence` is ended by the server, so that its lock is free for another.
+pub(crate) async fn prepare(conn: &mut PgConnection, silence: Option<Duration>) -> Result<(), sqlx::Error> {
     for setting in ["synchronous_commit", "enable_nestloop", "enable_seqscan", "jit"] {
         sqlx::query!("SELECT set_config($1, 'off', false)", setting).fetch_one(&mut *conn).await?;
+    }
+    if let Some(silence) = silence {
+        let milliseconds = silence.as_millis().to_string();
+        sqlx::query!("SELECT set_config('idle_session_timeout', $1, false)", milliseconds).fetch_one(conn).await?;
     }
     Ok(())
 }

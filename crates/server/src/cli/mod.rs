@@ -8,6 +8,7 @@ mod config;
 mod doctor;
 mod document;
 mod down;
+mod events;
 mod generate;
 mod import;
 mod keys;
@@ -76,6 +77,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Make tables anew from what they were made from
     Rebuild(rebuild::Rebuild),
+    /// See and mend what roles tell each other
+    Events(events::Events),
     /// Look after the keys that seal personal data
     Keys(keys::Keys),
     /// Print a generated document
@@ -107,6 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Generate(generate) => generate.run(),
         Command::Routes(routes) => routes.run(),
         Command::Rebuild(rebuild) => rebuild.run(&shop).await,
+        Command::Events(events) => events.run(&shop).await,
         Command::Keys(keys) => keys.run(&shop).await,
         Command::Config(config) => config.run(&shop),
         Command::Admin(admin) => admin.run(&shop).await,
