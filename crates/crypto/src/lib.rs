@@ -10,7 +10,7 @@
 //! | [`ended`] | sessions that ended before their access tokens did |
 //! | [`internal`] | the token by which the roles know each other |
 //! | [`webhook`] | secrets and signatures of webhooks |
-//! | [`primitives`] | random values, SHA-256, comparison in constant time |
+//! | [`primitives`] | random values, SHA-256, HMAC, comparison in constant time |
 //! | [`error`] | what can be wrong with sealed values and with configured keys |
 //!
 //! Two levels of keys keep personal data. Each person has a random data key, which is stored wrapped by a key-encryption
@@ -34,7 +34,7 @@ pub use error::{CryptoError, KeyConfigError};
 pub use internal::{InternalSigner, InternalVerifier};
 pub use keyring::{Keyring, KeyringConfig};
 pub use person::{Cell, PersonKey, WrappedKey};
-pub use primitives::{constant_time_eq, random_bytes, random_token, sha256};
+pub use primitives::{constant_time_eq, hmac_sha256, random_bytes, random_token, sha256};
 pub use signer::TokenSigner;
 pub use token::{ACCESS_TOKEN_SECONDS, Claims, Jwks, LEEWAY, TokenConfig, TokenError, VerifiedToken};
 pub use verifier::TokenVerifier;

@@ -1,6 +1,6 @@
-//! Random values, SHA-256, comparison in constant time.
+//! Random values, SHA-256, HMAC, comparison in constant time.
 
-use aws_lc_rs::{constant_time, digest, rand};
+use aws_lc_rs::{constant_time, digest, hmac, rand};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -29,6 +29,17 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// HMAC-SHA-256 of the parts, one after the other.
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut signing = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        signing.update(part);
+    }
+    let mut mac = [0; 32];
+    mac.copy_from_slice(signing.sign().as_ref());
+    mac
+}
+
 /// Whether both are equal, in a time that does not tell where they differ.
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
@@ -42,6 +53,13 @@ mod tests {
     fn sha256_of_the_standard_example() {
         let expected = 0xba78_16bf_8f01_cfea_4141_40de_5dae_2223_u128.to_be_bytes();
         assert_eq!(sha256(b"abc")[..16], expected);
+    }
+
+    #[test]
+    fn hmac_of_the_standard_example() {
+        // RFC 4231, test case 2.
+        let mac = hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(mac[..16], 0x5bdc_c146_bf60_754e_6a04_2426_0895_75c7_u128.to_be_bytes());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::cart::Limits;
+use crate::payments::stripe::config::StripeConfig;
 
 /// Most units of a line that can be configured.
 pub const MAX_QUANTITY: i64 = 999;
@@ -32,6 +33,8 @@ pub struct Config {
     pub lease_seconds: i64,
     /// Seconds between two looks for work that an instance left behind.
     pub resume_seconds: u64,
+    /// Payments by Stripe.
+    pub stripe: StripeConfig,
 }
 
 impl Default for Config {
@@ -45,6 +48,7 @@ impl Default for Config {
             reservation_minutes: 15,
             lease_seconds: 10,
             resume_seconds: 2,
+            stripe: StripeConfig::default(),
         }
     }
 }
@@ -68,6 +72,14 @@ pub enum ConfigError {
         /// At most.
         most: i64,
     },
+    /// Something about Stripe.
+    #[error("orders.stripe.{setting} {why}")]
+    Stripe {
+        /// Which.
+        setting: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 /// Settings that were checked.
@@ -80,6 +92,8 @@ pub(crate) struct Settings {
     pub reservation: TimeDelta,
     pub lease: TimeDelta,
     pub resume: Duration,
+    pub look_after: TimeDelta,
+    pub stripe: StripeConfig,
 }
 
 impl Config {
@@ -102,6 +116,7 @@ impl Config {
         within("reservation_minutes", self.reservation_minutes, 1, 24 * 60)?;
         within("lease_seconds", self.lease_seconds, 1, 600)?;
         within("resume_seconds", resume, 1, 600)?;
+        self.stripe.check()?;
         Ok(Settings {
             currencies,
             prices_include_tax: self.prices_include_tax,
@@ -110,6 +125,8 @@ impl Config {
             reservation: TimeDelta::minutes(self.reservation_minutes),
             lease: TimeDelta::seconds(self.lease_seconds),
             resume: Duration::from_secs(self.resume_seconds),
+            look_after: TimeDelta::seconds(self.stripe.look_after_seconds.into()),
+            stripe: self.stripe.clone(),
         })
     }
 }

@@ -76,6 +76,15 @@ pub enum Error {
     /// The provider refused; the order's events say why.
     #[error("The payment provider refused; the order's events say why")]
     PaymentRefused,
+    /// The provider takes no notices here.
+    #[error("This shop takes no payments by this provider")]
+    ProviderNotConfigured,
+    /// A notice that nobody signed whom we know.
+    #[error("The signature is not one of the provider's")]
+    WebhookSignature,
+    /// A notice that was signed too long ago, or by a clock that is wrong.
+    #[error("The notice was signed more than five minutes from now")]
+    WebhookTooOld,
     /// The person was erased; nothing of theirs is kept any more.
     #[error("The account was deleted")]
     PersonErased,
@@ -100,9 +109,12 @@ impl Error {
     /// The class of the failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::CartNotFound | Error::LineNotFound | Error::OrderNotFound | Error::PaymentNotFound => {
-                ErrorKind::NotFound
-            }
+            Error::CartNotFound
+            | Error::LineNotFound
+            | Error::OrderNotFound
+            | Error::PaymentNotFound
+            | Error::ProviderNotConfigured => ErrorKind::NotFound,
+            Error::WebhookSignature | Error::WebhookTooOld => ErrorKind::Malformed,
             Error::Quantity(_)
             | Error::VariantUnavailable
             | Error::UnsupportedCurrency
@@ -143,6 +155,9 @@ impl Error {
             Error::AlreadyCaptured => "PAYMENT_ALREADY_CAPTURED",
             Error::NotCaptured => "PAYMENT_NOT_CAPTURED",
             Error::PaymentRefused => "PAYMENT_REFUSED",
+            Error::ProviderNotConfigured => "PAYMENT_PROVIDER_NOT_CONFIGURED",
+            Error::WebhookSignature => "INVALID_WEBHOOK_SIGNATURE",
+            Error::WebhookTooOld => "WEBHOOK_TOO_OLD",
             Error::PersonErased => "ACCOUNT_DELETED",
             // Codes of the field; the failure's own is VALIDATION_FAILED.
             Error::Quantity(_) => "OUT_OF_RANGE",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use runtime::Tasks;
 
 use crate::error::Error;
-use crate::process::{checkout, settle};
+use crate::process::{checkout, settle, watch};
 use crate::{Orders, ops};
 
 /// How often abandoned carts are removed.
@@ -33,6 +33,21 @@ pub fn jobs(orders: &Arc<Orders>, tasks: &Tasks) {
     tasks.every("orders_resume_settling", resume, move || {
         let role = Arc::clone(&role);
         async move { settle::resume_settling(&role).await.map(drop) }
+    });
+    let role = Arc::clone(orders);
+    tasks.every("orders_see_to_notices", resume, move || {
+        let role = Arc::clone(&role);
+        async move { watch::see_to_notices(&role).await.map(drop) }
+    });
+    let role = Arc::clone(orders);
+    tasks.every("orders_look_at_sessions", resume, move || {
+        let role = Arc::clone(&role);
+        async move { watch::look_at_sessions(&role).await.map(drop) }
+    });
+    let role = Arc::clone(orders);
+    tasks.every("orders_purge_notices", PURGE_GROUND, move || {
+        let role = Arc::clone(&role);
+        async move { ops::purge_payment_notices(&role).await.map(drop) }
     });
     let role = Arc::clone(orders);
     tasks.every("orders_expire_carts", EXPIRE_CARTS, move || {

@@ -5,8 +5,8 @@
 //! | [`api`] | the public surface, one file an operation |
 //! | [`domain`] | what a cart and an order are and may do; prices and tax |
 //! | [`ops`] | one file a use case: decides, writes, emits, commits |
-//! | [`process`] | work of several steps that survives a crash: the checkout, and settling with providers |
-//! | [`payments`] | payment providers |
+//! | [`process`] | work of several steps that survives a crash: checkout, settling with providers, looking at payments |
+//! | [`payments`] | payment providers: by hand, by Stripe |
 //! | [`service`] | what other roles may ask |
 //! | `store` | SQL |
 //! | [`view`] | what answers show |
@@ -70,7 +70,8 @@ pub const SCHEMA: Schema = Schema {
             Grant { table: "shipping_rates", runtime: "SELECT" },
             Grant { table: "data_keys", runtime: "SELECT, INSERT, UPDATE, DELETE" },
             Grant { table: "carts", runtime: "SELECT, INSERT, UPDATE, DELETE" },
-            Grant { table: "payment_sessions", runtime: "SELECT, INSERT, DELETE" },
+            Grant { table: "payment_sessions", runtime: "SELECT, INSERT, UPDATE, DELETE" },
+            Grant { table: "payment_notices", runtime: "SELECT, INSERT, UPDATE, DELETE" },
             Grant { table: "checkouts", runtime: "SELECT, INSERT, UPDATE" },
             Grant { table: "orders", runtime: "SELECT, INSERT, UPDATE, DELETE" },
             Grant { table: "order_lines", runtime: "SELECT, INSERT, UPDATE, DELETE" },
@@ -98,8 +99,10 @@ pub struct Orders {
     rates: Mutex<Option<(Instant, Arc<Rates>)>>,
     /// Who holds leases here: another for every start of a process.
     instance: Uuid,
-    /// Checkouts that go on when their caller has left.
+    /// Work that goes on when its caller has left: checkouts, notices of payments.
     running: TaskTracker,
+    /// One look for waiting notices at a time.
+    seeing_to_notices: tokio::sync::Mutex<()>,
 }
 
 impl Orders {
@@ -124,6 +127,7 @@ impl Orders {
             rates: Mutex::new(None),
             instance: kernel::id::new_capability(),
             running: TaskTracker::new(),
+            seeing_to_notices: tokio::sync::Mutex::new(()),
             db,
         }))
     }

@@ -11,7 +11,6 @@ use gateway::Gateway;
 use kernel::Clock;
 use messaging::{Consumer, InProcess, RabbitMq, Relay, Transport};
 use orders::payments::Providers;
-use orders::payments::manual::Manual;
 use pg::{Db, Schema};
 use runtime::Tasks;
 use runtime::health::Health;
@@ -105,7 +104,7 @@ impl Roles {
             clock.clone(),
             products_client,
             users_client,
-            Providers::new(vec![Arc::new(Manual)]),
+            Providers::configured(&settings.orders)?,
             &settings.orders,
         )?;
         let webhooks = webhooks::Webhooks::new(webhooks_db.clone(), keyring, clock, &settings.webhooks)?;

@@ -7,6 +7,7 @@
 //! | [`broker`] | [`TestBroker`]: an exchange of a real broker for one test |
 //! | [`replica`] | [`Replicated`]: a role's database on a server of its own, with a streaming replica |
 //! | [`redis`] | the tests' Redis, and [`PrivateRedis`]: one that a test may freeze and kill |
+//! | [`stripe`] | a stand-in for Stripe that fails when told to |
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
@@ -15,6 +16,7 @@ pub mod broker;
 pub mod db;
 pub mod redis;
 pub mod replica;
+pub mod stripe;
 
 pub use authority::{Authority, Certificate};
 pub use broker::TestBroker;

@@ -18,6 +18,7 @@ pub mod list_shipping_options;
 pub mod remove_line_item;
 pub mod set_shipping_option;
 mod summary;
+pub mod take_stripe_notice;
 pub mod update_cart;
 pub mod update_line_item;
 
@@ -44,6 +45,7 @@ pub fn routes() -> Routes<Arc<Orders>> {
         .add(routes!(set_shipping_option::set_shipping_option), Policy::optional())
         .add(routes!(create_payment_session::create_payment_session), Policy::optional())
         .add(routes!(complete_cart::complete_cart), Policy::optional())
+        .add(routes!(take_stripe_notice::take_stripe_notice), take_stripe_notice::policy())
         .add(routes!(list_orders::list_orders), Policy::customer())
         .add(routes!(get_order::get_order), Policy::customer())
         .add(routes!(list_order_events::list_order_events), Policy::customer())

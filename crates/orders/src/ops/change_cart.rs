@@ -127,7 +127,9 @@ pub(super) async fn write(
         return Ok(false);
     }
     if let Some(session) = session {
-        store::payment_sessions::insert(conn, cart.id, cart.currency, session).await?;
+        let watched = orders.providers.get(&session.provider)?.keeps_books();
+        let look_after = watched.then_some(orders.settings.look_after);
+        store::payment_sessions::insert(conn, cart.id, cart.currency, session, look_after).await?;
     }
     let contact = sealed.as_ref().map(|(_, contact)| contact.as_slice());
     Ok(store::carts::update(conn, cart, contact, read_version).await?)

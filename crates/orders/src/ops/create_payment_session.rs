@@ -10,6 +10,7 @@ use crate::Orders;
 use crate::domain::cart::PaymentSession;
 use crate::domain::offer::{Blocker, Offer};
 use crate::error::Error;
+use crate::payments::Preparation;
 use crate::view::cart::CartView;
 
 const OPERATION: &str = "create_payment_session";
@@ -44,7 +45,8 @@ pub async fn create_payment_session(
     offer.show_to(&mut cart);
     payable(&offer)?;
     let id = kernel::id::new_id();
-    let prepared = provider.prepare(context, id, Money::new(offer.total, cart.currency)).await?;
+    let amount = Money::new(offer.total, cart.currency);
+    let prepared = provider.prepare(context, Preparation { session_id: id, cart_id: cart.id, amount }).await?;
     let session = PaymentSession {
         id,
         provider: command.provider.clone(),

@@ -2,11 +2,10 @@
 //! captures when the money is there. There is nobody to ask, so every step succeeds.
 
 use async_trait::async_trait;
-use kernel::{Context, Failure, Money};
+use kernel::{Context, Failure};
 use serde_json::json;
-use uuid::Uuid;
 
-use super::{Authorisation, Instruction, Outcome, PaymentProvider, Prepared};
+use super::{Authorisation, Instruction, Outcome, PaymentProvider, Preparation, Prepared};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,8 +17,8 @@ impl PaymentProvider for Manual {
         "manual"
     }
 
-    async fn prepare(&self, _: &Context, session_id: Uuid, _: Money) -> Result<Prepared, Failure> {
-        Ok(Prepared { reference: session_id.to_string(), client_data: json!({}) })
+    async fn prepare(&self, _: &Context, preparation: Preparation) -> Result<Prepared, Failure> {
+        Ok(Prepared { reference: preparation.session_id.to_string(), client_data: json!({}) })
     }
 
     async fn authorise(&self, _: &Context, _: Instruction) -> Result<Authorisation, Failure> {

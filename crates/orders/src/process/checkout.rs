@@ -24,6 +24,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use contracts::products::{ReservationState, ReserveStock, Reserved, Shortage, StockLine};
 use events::order::OrderPlaced;
 use kernel::{Context, ErrorKind, Failure, FieldError, Money};
@@ -36,7 +37,7 @@ use crate::domain::offer::Blocker;
 use crate::domain::order::Order;
 use crate::domain::order_event::{OrderEvent, PaymentAuthorised, Reason};
 use crate::error::Error;
-use crate::payments::{Authorisation, Instruction};
+use crate::payments::{self, Authorisation, Instruction};
 use crate::store;
 use crate::store::checkouts::{Checkout, CheckoutState};
 
@@ -265,10 +266,11 @@ async fn undo(
     blockers: Vec<FieldError>,
     void_payment: bool,
 ) -> Result<Outcome, Error> {
+    let mut voided = false;
     if void_payment {
         let provider = orders.providers.get(&checkout.provider)?;
-        // Refused means that there is no promise to give back.
-        provider.void(context, instruction(checkout, order, "void")).await?;
+        // Refused means that there is no promise to give back, or that the money was taken: the watch will tell.
+        voided = provider.void(context, instruction(checkout, order, "void")).await? == payments::Outcome::Done;
         failpoint("checkout.after_void");
     }
     orders.products.release(context, order.id).await?;
@@ -278,6 +280,11 @@ async fn undo(
     let at = store::checkouts::end(&mut tx, order.id, orders.instance).await?.ok_or(Error::CheckoutInProgress)?;
     store::orders::append(&mut tx, order, vec![OrderEvent::Abandoned(Reason { reason })], at).await?;
     store::carts::reopen(&mut tx, order.id, void_payment).await?;
+    if voided {
+        store::payment_sessions::close(&mut tx, checkout.payment_session_id).await?;
+    } else if void_payment {
+        store::payment_sessions::look_soon(&mut tx, checkout.payment_session_id, TimeDelta::zero()).await?;
+    }
     tx.commit().await?;
     metrics::counter!("checkouts_failed_total").increment(1);
     Ok(Outcome::Blocked(blockers))
@@ -288,7 +295,7 @@ fn instruction(checkout: &Checkout, order: &Order, step: &str) -> Instruction {
         key: format!("{}-{step}", order.id),
         reference: checkout.provider_ref.clone(),
         amount: Money::new(order.created.total_amount, order.currency()),
-        order_id: order.id,
+        order_id: Some(order.id),
     }
 }
 

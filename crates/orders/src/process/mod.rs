@@ -5,8 +5,12 @@
 //! |---|---|
 //! | [`checkout`] | from a cart to a placed order, or back |
 //! | [`settle`] | captures, refunds and cancellations |
+//! | [`watch`] | payments that customers promise at the provider itself: completed, or given back |
+//! | `mend` | an order's payment against the provider's books |
 //! | `failpoint` | where a test ends the process |
 
 pub mod checkout;
 mod failpoint;
+mod mend;
 pub mod settle;
+pub mod watch;

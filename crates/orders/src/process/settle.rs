@@ -120,6 +120,6 @@ fn instruction(order: &Order, payment: &Payment, amount: i64, key: &str) -> Inst
         key: key.to_owned(),
         reference: payment.provider_ref.clone(),
         amount: Money::new(amount, order.currency()),
-        order_id: order.id,
+        order_id: Some(order.id),
     }
 }

@@ -132,7 +132,8 @@ pub async fn reopen(conn: &mut PgConnection, order_id: Uuid, drop_payment: bool)
     done.execute(conn).await.map(drop)
 }
 
-/// Open carts that nobody has touched for so long, with their guests' keys: removed, so many at once. Gives how many.
+/// Open carts that nobody has touched for so long, with their guests' keys: removed (payments that may yet come of them
+/// are looked at), so many at once. Gives how many.
 pub async fn expire(conn: &mut PgConnection, untouched: TimeDelta, limit: i64) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "WITH old AS (
@@ -143,6 +144,11 @@ pub async fn expire(conn: &mut PgConnection, untouched: TimeDelta, limit: i64) -
              -- A guest's key is named after the cart. Orders of failed checkouts may still name it, but hold nothing
              -- that anyone needs.
              DELETE FROM data_keys USING old WHERE data_keys.subject = old.id
+         ), closed AS (
+             DELETE FROM payment_sessions p USING old WHERE p.cart_id = old.id AND p.look_at IS NULL
+         ), watched AS (
+             UPDATE payment_sessions p SET look_at = now(), updated_at = now() FROM old
+             WHERE p.cart_id = old.id AND p.look_at IS NOT NULL
          )
          DELETE FROM carts USING old WHERE carts.id = old.id",
         untouched.as_seconds_f64(),
@@ -152,9 +158,20 @@ pub async fn expire(conn: &mut PgConnection, untouched: TimeDelta, limit: i64) -
 }
 
 /// Removes a user's open carts.
-pub async fn delete_open_of(conn: &mut PgConnection, user_id: Uuid) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!("DELETE FROM carts WHERE user_id = $1 AND state = 'open'", user_id);
-    Ok(done.execute(conn).await?.rows_affected())
+pub async fn delete_open_of(conn: &mut PgConnection, user_id: Uuid) -> Result<(), sqlx::Error> {
+    let done = sqlx::query!(
+        "WITH theirs AS (
+             DELETE FROM carts WHERE user_id = $1 AND state = 'open' RETURNING id
+         ), closed AS (
+             DELETE FROM payment_sessions p USING theirs WHERE p.cart_id = theirs.id AND p.look_at IS NULL
+         ), watched AS (
+             UPDATE payment_sessions p SET look_at = now(), updated_at = now() FROM theirs
+             WHERE p.cart_id = theirs.id AND p.look_at IS NOT NULL
+         )
+         SELECT id FROM theirs",
+        user_id
+    );
+    done.fetch_all(conn).await.map(drop)
 }
 
 /// Detaches a user's other carts, which became orders.

@@ -185,13 +185,16 @@ pub async fn hand_back(conn: &mut PgConnection, order_id: Uuid, owner: Uuid) -> 
     done.execute(conn).await.map(drop)
 }
 
-/// Ends a run well and completes its cart. Gives the transaction's time; none when the lease is lost.
+/// Ends a run well and completes its cart; its payment session needs no more looks. Gives the transaction's time; none when the lease is lost.
 pub async fn place(conn: &mut PgConnection, order_id: Uuid, owner: Uuid) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"WITH run AS (
                UPDATE checkouts SET state = 'placed', updated_at = now()
                WHERE order_id = $1 AND lease_owner = $2 AND state = 'running'
-               RETURNING cart_id
+               RETURNING cart_id, payment_session_id
+           ), session AS (
+               UPDATE payment_sessions SET look_at = NULL, updated_at = now()
+               FROM run WHERE payment_sessions.id = run.payment_session_id AND payment_sessions.look_at IS NOT NULL
            )
            UPDATE carts SET state = 'completed', version = version + 1, updated_at = now()
            FROM run WHERE carts.id = run.cart_id

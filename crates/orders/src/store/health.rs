@@ -49,6 +49,15 @@ pub async fn violations(conn: &mut PgConnection, limit: i64) -> Result<Vec<Viola
                SELECT 'cart_without_its_order', c.id FROM carts c
                WHERE c.state = 'completed' AND NOT EXISTS (
                    SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.placed_at IS NOT NULL)
+               UNION ALL
+               SELECT 'payment_not_looked_at', cart_id FROM payment_sessions WHERE look_at < now() - interval '5 minutes'
+               UNION ALL
+               SELECT 'payment_notice_stuck', id FROM payment_notices
+               WHERE next_try_at IS NOT NULL AND created_at < now() - interval '15 minutes'
+               UNION ALL
+               SELECT 'payment_differs_from_provider', p.order_id
+               FROM payment_notices n JOIN payments p USING (provider, provider_ref)
+               WHERE n.difference IS NOT NULL AND p.updated_at < n.updated_at
            ) AS found ORDER BY 1, 2 LIMIT $1"#,
         limit
     )

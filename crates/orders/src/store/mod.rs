@@ -6,6 +6,7 @@ pub mod data_keys;
 pub mod health;
 pub mod order_list;
 pub mod orders;
+pub mod payment_notices;
 pub mod payment_sessions;
 pub mod projection;
 pub mod rates;

@@ -72,6 +72,20 @@ pub async fn find_until(
     if log.is_empty() { Ok(None) } else { Ok(Some(Order::fold(id, log, enough)?)) }
 }
 
+/// The order and the payment behind a provider's name for it.
+pub async fn of_payment(
+    conn: &mut PgConnection,
+    provider: &str,
+    provider_ref: &str,
+) -> Result<Option<(Uuid, Uuid)>, sqlx::Error> {
+    let found = sqlx::query!(
+        "SELECT order_id, id FROM payments WHERE provider = $1 AND provider_ref = $2",
+        provider,
+        provider_ref
+    );
+    Ok(found.fetch_optional(conn).await?.map(|row| (row.order_id, row.id)))
+}
+
 /// An order's log, oldest first.
 pub async fn log(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Entry>, Error> {
     let history = messaging::history(conn, AGGREGATE, id).await?;

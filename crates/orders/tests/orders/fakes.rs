@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use contracts::products::{Products, ReservationState, ReserveStock, Reserved, Shortage, StockLine, VariantQuote};
 use contracts::users::{Contact, Users};
 use kernel::{Context, Currency, ErrorKind, Failure, Money};
-use orders::payments::{Authorisation, Instruction, Outcome, PaymentProvider, Prepared};
+use orders::payments::{Authorisation, Instruction, Outcome, PaymentProvider, Preparation, Prepared};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -251,7 +251,8 @@ impl PaymentProvider for FakeProvider {
         "fake"
     }
 
-    async fn prepare(&self, _: &Context, session_id: Uuid, amount: Money) -> Result<Prepared, Failure> {
+    async fn prepare(&self, _: &Context, preparation: Preparation) -> Result<Prepared, Failure> {
+        let Preparation { session_id, amount, .. } = preparation;
         Ok(Prepared { reference: format!("fake_{session_id}"), client_data: json!({ "amount": amount.amount }) })
     }
 

@@ -10,4 +10,5 @@ mod fakes;
 mod lists;
 mod schema;
 mod staff;
+mod stripe;
 mod support;

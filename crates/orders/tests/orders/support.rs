@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use kernel::{Clock, Context, Scope, Scopes};
 use orders::payments::manual::Manual;
+use orders::payments::stripe::Stripe;
 use orders::payments::{PaymentProvider, Providers};
 use orders::{Config, Orders};
 use runtime::http::entry;
@@ -99,6 +100,15 @@ impl Shop {
         instance(&self.db, &self.keyring, &self.clock, &self.products, &self.provider, &self.config)
     }
 
+    /// Opens the doors on a free port. Gives the address.
+    pub async fn listen(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
     pub fn guest(&self) -> Client<'_> {
         Client { shop: self, token: None, user_id: Uuid::nil() }
     }
@@ -153,14 +163,17 @@ fn instance(
     provider: &Arc<FakeProvider>,
     config: &Config,
 ) -> Arc<Orders> {
-    let provider: Arc<dyn PaymentProvider> = provider.clone();
+    let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(Manual), provider.clone()];
+    if config.stripe.is_set() {
+        providers.push(Arc::new(Stripe::new(&config.stripe).unwrap()));
+    }
     Orders::new(
         db.db().clone(),
         keyring.clone(),
         clock.clone(),
         ProductsClient::local(products.clone()),
         UsersClient::local(Arc::new(FakeUsers)),
-        Providers::new(vec![Arc::new(Manual), provider]),
+        Providers::new(providers),
         config,
     )
     .unwrap()
@@ -173,6 +186,13 @@ pub fn address(country: &str) -> Value {
 
 impl Client<'_> {
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
+        let kind = body.is_some().then_some(("content-type", "application/json"));
+        let headers: Vec<_> = headers.iter().copied().chain(kind).collect();
+        self.raw(method, path, &headers, body.map_or_else(String::new, |body| body.to_string())).await
+    }
+
+    /// A request whose body goes as it is.
+    pub async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -180,10 +200,7 @@ impl Client<'_> {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
         let response = self.shop.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -221,6 +238,14 @@ impl Client<'_> {
     }
 
     pub async fn ready_cart_of(&self, lines: &[(Uuid, i64)], provider: &str) -> String {
+        let path = self.addressed_cart(lines).await;
+        let paid = self.post(&format!("{path}/payment-sessions"), json!({ "provider": provider })).await.data(200);
+        assert_eq!(paid["blockers"], json!([]));
+        path
+    }
+
+    /// The path of a cart that lacks only its payment.
+    pub async fn addressed_cart(&self, lines: &[(Uuid, i64)]) -> String {
         let lines: Vec<Value> = lines.iter().map(|(id, n)| json!({ "variant_id": id, "quantity": n })).collect();
         let cart = json!({
             "email": "ada@example.com", "shipping_address": address("DE"), "line_items": lines,
@@ -228,8 +253,6 @@ impl Client<'_> {
         let cart = self.post("/api/v1/carts", cart).await.data(201);
         let path = format!("/api/v1/carts/{}", cart["id"].as_str().unwrap());
         self.put(&format!("{path}/shipping-option"), json!({ "option": "standard" })).await.data(200);
-        let paid = self.post(&format!("{path}/payment-sessions"), json!({ "provider": provider })).await.data(200);
-        assert_eq!(paid["blockers"], json!([]));
         path
     }
 
