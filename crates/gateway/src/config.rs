@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use runtime::limits::Quota;
 use serde::{Deserialize, Serialize};
 
+use crate::stream::StreamConfig;
 use crate::upstream::UpstreamConfig;
 
 /// Settings of the edge.
@@ -31,6 +32,8 @@ pub struct GatewayConfig {
     pub limits: LimitsConfig,
     /// How to treat roles that run elsewhere.
     pub upstream: UpstreamConfig,
+    /// The stream.
+    pub stream: StreamConfig,
 }
 
 impl Default for GatewayConfig {
@@ -46,6 +49,7 @@ impl Default for GatewayConfig {
             cors: CorsConfig::default(),
             limits: LimitsConfig::default(),
             upstream: UpstreamConfig::default(),
+            stream: StreamConfig::default(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`operations`] | the edge's own operations: health, readiness, the OpenAPI document |
 //! | [`document`] | the OpenAPI document of all roles together |
 //! | [`upstream`] | the roles that run elsewhere: their instances, retries, what is answered while they are away |
+//! | [`stream`] | the WebSocket: live events and the log behind them |
 //! | [`pages`] | the pages that show the API: `/`, `/docs`, `/graphql` |
 //! | [`metrics_page`] | Prometheus' page, for a listener of its own |
 //!
@@ -26,6 +27,7 @@ pub mod metrics_page;
 pub mod operations;
 pub mod pages;
 pub mod shield;
+pub mod stream;
 pub mod upstream;
 
 use std::convert::Infallible;
@@ -44,6 +46,7 @@ pub use config::GatewayConfig;
 
 use admission::Admission;
 use limits::Limits;
+use stream::{Hub, Stream};
 
 /// The edge, ready to be served.
 pub struct Gateway {
@@ -51,20 +54,23 @@ pub struct Gateway {
     routes: Vec<Arc<Route>>,
     limits: Arc<Limits>,
     upstreams: Arc<operations::Upstreams>,
+    hub: Arc<Hub>,
 }
 
 impl Gateway {
-    /// The edge in front of `roles`. With Redis, limits hold over all gateways together.
+    /// The edge in front of `roles`, with the events of `hub`. With Redis, limits hold over all gateways together.
     pub fn new(
         config: &GatewayConfig,
         roles: Vec<RoleApi>,
         verifier: &TokenVerifier,
         health: Health,
         redis: Option<&Redis>,
+        hub: Arc<Hub>,
     ) -> Self {
         let document = document::assemble(roles.iter().map(|api| (api.routes.clone(), api.openapi.clone())));
         let upstreams = Arc::default();
-        let own = operations::api(health, &document, Arc::clone(&upstreams), verifier);
+        let stream = Stream::new(config, Arc::clone(&hub), verifier.clone());
+        let own = operations::api(config, health, &document, Arc::clone(&upstreams), stream, verifier);
         let apis: Vec<RoleApi> = std::iter::once(own).chain(roles).collect();
         let routes: Vec<_> = apis.iter().flat_map(|api| api.routes.iter().cloned()).collect();
 
@@ -78,7 +84,7 @@ impl Gateway {
             .layer(from_fn(entry::enter))
             .layer(shield::cors(&config.cors))
             .layer(from_fn(shield::secure));
-        Self { router, routes, limits, upstreams }
+        Self { router, routes, limits, upstreams, hub }
     }
 
     /// Lets `/ready` tell how these do. It says nothing of roles in this process, and takes the first word only.
@@ -96,8 +102,9 @@ impl Gateway {
         &self.routes
     }
 
-    /// Starts the edge's periodic work.
+    /// Starts the edge's background work.
     pub fn start_jobs(&self, tasks: &Tasks) {
+        self.hub.start(tasks);
         let limits = Arc::clone(&self.limits);
         tasks.every("gateway.sweep_limits", Duration::from_secs(10), move || {
             limits.sweep();

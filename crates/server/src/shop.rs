@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
+use contracts::event_log::EventLogClient;
 use contracts::products::ProductsClient;
 use contracts::users::UsersClient;
 use crypto::{Keyring, TokenSigner, TokenVerifier};
 use gateway::Gateway;
+use gateway::stream::Hub;
 use kernel::Clock;
 use messaging::{Consumer, InProcess, RabbitMq, Relay, Transport};
 use orders::payments::Providers;
@@ -117,6 +119,16 @@ impl Roles {
         orders::consumers(&self.orders)
     }
 
+    /// The event log of each role.
+    fn logs(&self) -> Vec<(&'static str, EventLogClient)> {
+        vec![
+            ("users", EventLogClient::local(self.users.clone())),
+            ("products", EventLogClient::local(self.products.clone())),
+            ("orders", EventLogClient::local(self.orders.clone())),
+            ("webhooks", EventLogClient::local(self.webhooks.clone())),
+        ]
+    }
+
     /// The public surface of each role.
     fn apis(&self) -> Vec<RoleApi> {
         vec![
@@ -206,7 +218,9 @@ impl Shop {
             });
         }
         let redis = roles.redis.as_ref();
-        let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone(), redis);
+        let hub = Hub::new(roles.logs(), &settings.gateway.stream);
+        feed(&hub, transport.as_ref());
+        let gateway = Gateway::new(&settings.gateway, roles.apis(), &roles.verifier, health.clone(), redis, hub);
         gateway.start_jobs(&tasks);
         metrics.keep_up(&tasks);
         Ok(Self { roles, gateway, metrics, health, tasks })
@@ -272,6 +286,16 @@ fn transport(settings: &Settings, roles: &Roles, tasks: &Tasks) -> anyhow::Resul
         Ok::<_, std::convert::Infallible>(())
     });
     Ok(Arc::new(transport))
+}
+
+/// Every event goes to the stream's clients.
+fn feed(hub: &Arc<Hub>, transport: &dyn Transport) {
+    let hub = Arc::clone(hub);
+    let handler = move |event| {
+        hub.feed(event);
+        Box::pin(std::future::ready(())) as _
+    };
+    transport.subscribe_fanout(events::registry::every_kind(), Arc::new(handler));
 }
 
 fn start_relay(db: &Db, transport: &Arc<dyn Transport>, tasks: &Tasks) {

@@ -3,6 +3,7 @@
 mod get_openapi;
 mod health;
 mod ready;
+mod stream;
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +13,9 @@ use runtime::health::Health;
 use runtime::http::{Policy, Role, RoleApi, Routes, routes};
 use serde_json::Value;
 
+use crate::client::Proxies;
+use crate::config::GatewayConfig;
+use crate::stream::Stream;
 use crate::upstream::Upstream;
 
 /// What the operations need.
@@ -19,6 +23,8 @@ pub struct Edge {
     health: Health,
     document: Bytes,
     upstreams: Arc<Upstreams>,
+    proxies: Proxies,
+    stream: Arc<Stream>,
 }
 
 /// The roles elsewhere, once they are known.
@@ -30,10 +36,19 @@ pub fn routes() -> Routes<Arc<Edge>> {
         .add(routes!(health::health), Policy::public())
         .add(routes!(ready::ready), Policy::public())
         .add(routes!(get_openapi::get_openapi), Policy::public())
+        .add(routes!(stream::stream), Policy::optional())
 }
 
 /// The operations, ready to be called.
-pub fn api(health: Health, document: &Value, upstreams: Arc<Upstreams>, verifier: &TokenVerifier) -> RoleApi {
+pub fn api(
+    config: &GatewayConfig,
+    health: Health,
+    document: &Value,
+    upstreams: Arc<Upstreams>,
+    stream: Arc<Stream>,
+    verifier: &TokenVerifier,
+) -> RoleApi {
+    let proxies = Proxies::new(config.trusted_proxies.clone(), config.proxy_header);
     let document = crate::document::print(document).into();
-    routes().build(Arc::new(Edge { health, document, upstreams }), verifier)
+    routes().build(Arc::new(Edge { health, document, upstreams, proxies, stream }), verifier)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use crypto::{Claims, TokenConfig, TokenSigner, TokenVerifier};
+use gateway::stream::Hub;
 use gateway::{Gateway, GatewayConfig};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -163,7 +164,8 @@ impl Shop {
         let role = Arc::new(Role0::default());
         let health = Health::default();
         let api = routes().build(Arc::clone(&role), &verifier);
-        let gateway = Gateway::new(&config, vec![api], &verifier, health.clone(), redis);
+        let hub = Hub::new(Vec::new(), &config.stream);
+        let gateway = Gateway::new(&config, vec![api], &verifier, health.clone(), redis, hub);
         Self { gateway, role, health, clock, signer }
     }
 

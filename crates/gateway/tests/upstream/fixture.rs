@@ -298,7 +298,14 @@ impl Edge {
         let mut settings = GatewayConfig::default();
         settings.limits.enabled = false;
         let api = upstream.api(table().table(), table().openapi().clone());
-        let gateway = Gateway::new(&settings, vec![api], &trust.verifier, Health::default(), None);
+        let gateway = Gateway::new(
+            &settings,
+            vec![api],
+            &trust.verifier,
+            Health::default(),
+            None,
+            gateway::stream::Hub::new(Vec::new(), &settings.stream),
+        );
         gateway.tell_of(vec![Arc::clone(&upstream)]);
         let claims = crypto::Claims {
             user_id: kernel::id::new_id(),
