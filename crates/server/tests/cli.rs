@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crypto::{KeyringConfig, TokenSigner};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
-use test_kit::TestDb;
+use test_kit::{TestBroker, TestDb};
 
 /// How long a shop may take to start or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -269,7 +269,7 @@ fn output_that_nobody_reads_is_no_error() {
 
 /// An installation whose settings come from the environment, on databases that are already there.
 struct Installation {
-    _databases: [TestDb; 4],
+    databases: [TestDb; 4],
     settings: Vec<(String, String)>,
 }
 
@@ -298,7 +298,7 @@ impl Installation {
             settings.push((format!("{name}__URL"), database.urls().app.expose().to_owned()));
             settings.push((format!("{name}__OWNER_URL"), database.urls().owner.expose().to_owned()));
         }
-        Self { _databases: databases, settings }
+        Self { databases, settings }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -311,7 +311,7 @@ impl Installation {
         self.command(&[
             "serve",
             "--role",
-            "gateway,users,products,orders",
+            "gateway,users,products,orders,webhooks",
             "--set",
             "gateway.listen=127.0.0.1:0",
             "--set",
@@ -409,4 +409,88 @@ async fn orders_are_rebuilt_and_keys_rewrapped() {
     shop.settings.extend([("KEYRING__ACTIVE".to_owned(), "next".to_owned()), ("KEYRING__KEYS__NEXT".to_owned(), next)]);
     assert_eq!(rewrap(&shop), json!({ "users": 1, "orders": 0, "webhooks": 0 }));
     assert_eq!(rewrap(&shop), json!({ "users": 0, "orders": 0, "webhooks": 0 }), "a second run finds nothing");
+}
+
+/// What a command prints as JSON, a line each.
+fn json_lines(command: &mut Command) -> Vec<Value> {
+    succeed(command).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_listed_published_again_and_mended() {
+    let mut shop = Installation::new().await;
+    let broker = TestBroker::new();
+    shop.settings.push(("RABBITMQ__URL".to_owned(), broker.url));
+    shop.settings.push(("RABBITMQ__EXCHANGE".to_owned(), broker.exchange));
+    let [users, _, orders, _] = &shop.databases;
+    let mut serving = shop.serve().stderr(Stdio::null()).spawn().unwrap();
+    let insert = "INSERT INTO events (aggregate, aggregate_id, version, kind, data)
+                  SELECT 'user', gen_random_uuid(), 1, 'user.deleted', '{}' FROM generate_series(1, 2)";
+    sqlx::query(insert).execute(users.db().primary()).await.unwrap();
+    both_are_handled(orders).await;
+
+    let list = |more: &[&str]| {
+        let mut command = shop.command(&["events", "list", "--json", "--role", "users"]);
+        json_lines(command.args(more))
+    };
+    let all = list(&[]);
+    assert_eq!(all.iter().map(|event| &event["sequence"]).collect::<Vec<_>>(), [1, 2]);
+    let first = all[0]["aggregate_id"].as_str().unwrap();
+    assert_eq!(list(&["--object", first]), all[..1]);
+    assert_eq!((list(&["--after", "1"]), list(&["--limit", "1"])), (all[1..].to_vec(), all[..1].to_vec()));
+    assert_eq!((list(&["--kind", "user.created"]), list(&["--kind", "user.deleted"])), (vec![], all.clone()));
+
+    // The consumer missed the second.
+    let missed = "DELETE FROM inbox WHERE event_id = $1::uuid";
+    sqlx::query(missed).bind(all[1]["id"].as_str().unwrap()).execute(orders.owner()).await.unwrap();
+    let again = succeed(&mut shop.command(&["events", "replay", "--role", "users", "--after", "0", "--json"]));
+    assert_eq!(serde_json::from_str::<Value>(&again).unwrap(), json!({ "published": 2 }));
+    both_are_handled(orders).await;
+    signal(&serving, "-TERM");
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+
+    a_dead_letter_is_seen_and_mended(&shop, orders, &all[1]).await;
+    refused(&mut shop.command(&["events", "replay", "--consumer", "kitchen"]), "there is no consumer kitchen: orders.");
+    refused(&mut shop.command(&["events", "list", "--role", "kitchen"]), "there is no role kitchen");
+    assert_eq!(outcome(&mut shop.command(&["events", "replay"])).0, 2);
+}
+
+async fn a_dead_letter_is_seen_and_mended(shop: &Installation, orders: &TestDb, event: &Value) {
+    let letter = "WITH again AS (DELETE FROM inbox WHERE event_id = $1::uuid)
+                  INSERT INTO dead_letters
+                      (consumer, event_id, aggregate, aggregate_id, version, envelope, error, attempts)
+                  VALUES ('orders.on_user_deleted', $1::uuid, 'user', $2::uuid, 1, $3, 'out of luck', 5)";
+    let id = |name: &str| event[name].as_str().unwrap().to_owned();
+    let insert = sqlx::query(letter).bind(id("id")).bind(id("aggregate_id")).bind(event);
+    insert.execute(orders.owner()).await.unwrap();
+    let dead = || json_lines(&mut shop.command(&["events", "dead", "--json"]));
+    let found = dead();
+    let what = (&found[0]["event_id"], &found[0]["error"], &found[0]["attempts"], &found[0]["behind"]);
+    assert_eq!(what, (&event["id"], &json!("out of luck"), &json!(5), &json!(0)));
+
+    let replay = || {
+        let mut command = shop.command(&["events", "replay", "--consumer", "orders.on_user_deleted", "--json"]);
+        let (code, stdout, stderr) = outcome(&mut command);
+        (code, serde_json::from_str::<Value>(&stdout).unwrap_or_else(|_| panic!("{stdout}\n{stderr}")))
+    };
+    sqlx::query("REVOKE UPDATE ON carts FROM test_orders_app").execute(orders.owner()).await.unwrap();
+    assert_eq!(replay(), (1, json!({ "handled": 0, "stuck": 1 })));
+    assert_eq!(dead()[0]["attempts"], json!(6));
+    sqlx::query("GRANT UPDATE ON carts TO test_orders_app").execute(orders.owner()).await.unwrap();
+    assert_eq!(replay(), (0, json!({ "handled": 1, "stuck": 0 })));
+    assert_eq!((dead().len(), count(orders, "inbox").await), (0, 2));
+}
+
+/// Waits until the consumer has dealt with both events.
+async fn both_are_handled(orders: &TestDb) {
+    let deadline = Instant::now() + PATIENCE;
+    while count(orders, "inbox").await < 2 {
+        assert!(Instant::now() < deadline, "not within {} s: both events are handled", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn count(database: &TestDb, table: &str) -> i64 {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    sqlx::query_scalar(sql).fetch_one(database.owner()).await.unwrap()
 }
