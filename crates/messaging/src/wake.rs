@@ -12,8 +12,7 @@ use tokio::sync::Notify;
 const SHORTEST: Duration = Duration::from_millis(8);
 /// The poll when all is quiet and all writers are in this process: only a command that writes beside it waits so long.
 const LONGEST: Duration = Duration::from_millis(200);
-/// The poll when writers are in other processes too: how late their events can be. A look costs about a fifth of a
-/// millisecond, here and in the server together.
+/// The poll when writers are in other processes too: how late their events can be.
 const LONGEST_SHARED: Duration = Duration::from_millis(25);
 
 static WRITTEN: Notify = Notify::const_new();
