@@ -20,7 +20,7 @@ use crate::http::{Connection, request};
 /// Path of the GraphQL endpoint.
 pub const GRAPHQL: &str = "/api/v1/graphql";
 /// Every role.
-const ROLES: &str = "gateway,users,products,orders";
+const ROLES: &str = "gateway,users,products,orders,webhooks";
 /// Limits on requests of one address would be measured instead of the shop.
 const NO_LIMITS: (&str, &str) = ("TRADEPOST__GATEWAY__LIMITS__ENABLED", "false");
 /// How long a process may take to be ready.

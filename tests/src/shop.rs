@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tradepost::data_folder::Login;
 use tradepost::settings::{Databases, Settings};
-use tradepost::shop::{Listeners, Roles, Shop};
+use tradepost::shop::{Here, Listeners, Roles, Shop};
 use tradepost::{development, doctor};
 use uuid::Uuid;
 
@@ -61,11 +61,11 @@ impl TestShop {
         ];
         let mut settings = settings(&databases);
         change(&mut settings);
-        let shop = Shop::start(&settings, metrics()).await.expect("the shop starts");
+        let shop = Shop::start(&settings, &Here::all(), metrics()).await.expect("the shop starts");
         let api = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let metrics = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = api.local_addr().expect("a bound listener has an address");
-        shop.serve(Listeners { api, metrics });
+        shop.serve(Listeners { api: Some(api), internal: None, metrics });
         shop.wait_until_ready().await.expect("the shop is ready");
         Self { api: format!("http://{address}"), settings, shop, databases }
     }
@@ -97,7 +97,13 @@ impl TestShop {
     pub async fn staff(&self) -> Buyer {
         let login =
             Login { email: format!("{}@staff.example", Uuid::new_v4().simple()), password: Uuid::new_v4().to_string() };
-        let made = development::make_admin(&self.shop.roles.users, &login.email, &login.password, false).await;
+        let made = development::make_admin(
+            self.shop.roles.users().expect("users runs here"),
+            &login.email,
+            &login.password,
+            false,
+        )
+        .await;
         made.expect("an administrator is made");
         self.guest().sign_in(&login.email, &login.password).await
     }
@@ -121,7 +127,13 @@ impl TestShop {
         };
         let context = Context::system("test", BUDGET);
         let source = Cursor::new(format!("{line}\n").into_bytes());
-        let report = self.shop.roles.products.import_products(&context, source, options, |_| {}).await;
+        let report = self
+            .shop
+            .roles
+            .products()
+            .expect("products runs here")
+            .import_products(&context, source, options, |_| {})
+            .await;
         assert_eq!(report.expect("the import runs").created, 1, "the product is new");
         let query = format!(r#"{{ product(slug: "{handle}") {{ variants {{ id }} }} }}"#);
         let answer = self.guest().graphql(&query).await;

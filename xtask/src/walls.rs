@@ -9,6 +9,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("contracts", &["kernel", "events", "crypto", "runtime"]),
     ("crypto", &["kernel"]),
     ("pg", &["kernel"]),
+    ("servers", &[]),
     ("runtime", &["kernel", "crypto"]),
     ("messaging", &["kernel", "events", "pg", "runtime", "crypto"]),
     ("users", &["kernel", "events", "contracts", "pg", "messaging", "runtime", "crypto"]),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chrono::DateTime;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
@@ -24,12 +25,12 @@ const REMEMBERED_TOKENS: u64 = 20_000;
 /// A longer text is refused unread; our own tokens have some 600 bytes.
 const MAX_TOKEN_LEN: usize = 4096;
 
-/// Checks access tokens against a key set, and remembers good ones until they expire. Cheap to clone.
+/// Checks access tokens against a key set, and remembers good ones until they expire. Clones share both.
 #[derive(Clone)]
 pub struct TokenVerifier(Arc<Inner>);
 
 struct Inner {
-    keys: HashMap<String, DecodingKey>,
+    keys: ArcSwap<HashMap<String, DecodingKey>>,
     validation: Validation,
     clock: Clock,
     /// By SHA-256, so that no token that could be used lies in memory.
@@ -52,15 +53,13 @@ struct Payload {
 impl TokenVerifier {
     /// A verifier of tokens of `issuer` for `audience`. Keys in the set that are not for ES256 are left out.
     pub fn new(jwks: &Jwks, issuer: &str, audience: &str, clock: Clock) -> Result<Self, KeyConfigError> {
-        let mut keys = HashMap::new();
-        for jwk in &jwks.keys {
-            if let (true, Some(id), Ok(key)) = (is_p256(jwk), &jwk.common.key_id, DecodingKey::from_jwk(jwk)) {
-                keys.insert(id.clone(), key);
-            }
-        }
-        if keys.is_empty() {
-            return Err(KeyConfigError::NoVerifyingKey);
-        }
+        let verifier = Self::without_keys(issuer, audience, clock);
+        verifier.set_keys(jwks)?;
+        Ok(verifier)
+    }
+
+    /// A verifier that refuses every token until it is given keys.
+    pub fn without_keys(issuer: &str, audience: &str, clock: Clock) -> Self {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
@@ -70,7 +69,31 @@ impl TokenVerifier {
 
         let lifetime = Duration::from_secs(ACCESS_TOKEN_SECONDS.unsigned_abs());
         let good = Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(lifetime).build();
-        Ok(Self(Arc::new(Inner { keys, validation, clock, good, ended: Arc::default() })))
+        Self(Arc::new(Inner { keys: ArcSwap::default(), validation, clock, good, ended: Arc::default() }))
+    }
+
+    /// Takes these keys from now on, in all clones. Tokens of a key that is not among them any more are refused.
+    pub fn set_keys(&self, jwks: &Jwks) -> Result<(), KeyConfigError> {
+        let mut keys = HashMap::new();
+        for jwk in &jwks.keys {
+            if let (true, Some(id), Ok(key)) = (is_p256(jwk), &jwk.common.key_id, DecodingKey::from_jwk(jwk)) {
+                keys.insert(id.clone(), key);
+            }
+        }
+        if keys.is_empty() {
+            return Err(KeyConfigError::NoVerifyingKey);
+        }
+        let is_gone = self.0.keys.load().keys().any(|id| !keys.contains_key(id));
+        self.0.keys.store(Arc::new(keys));
+        if is_gone {
+            self.0.good.invalidate_all();
+        }
+        Ok(())
+    }
+
+    /// Whether it has any keys.
+    pub fn has_keys(&self) -> bool {
+        !self.0.keys.load().is_empty()
     }
 
     /// The sessions whose tokens are refused. Clones of this verifier share them.
@@ -106,7 +129,8 @@ impl TokenVerifier {
         if !is_access_token(&header) {
             return Err(TokenError::Malformed);
         }
-        let key = header.kid.and_then(|id| self.0.keys.get(&id)).ok_or(TokenError::UnknownKey)?;
+        let keys = self.0.keys.load();
+        let key = header.kid.and_then(|id| keys.get(&id)).ok_or(TokenError::UnknownKey)?;
         let payload = jsonwebtoken::decode::<Payload>(token, key, &self.0.validation).map_err(|e| refusal(&e))?.claims;
 
         let latest_start = (self.0.clock.now() + LEEWAY).timestamp();
@@ -130,7 +154,7 @@ impl TokenVerifier {
 
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenVerifier").field("keys", &self.0.keys.keys()).finish_non_exhaustive()
+        f.debug_struct("TokenVerifier").field("keys", &self.0.keys.load().keys()).finish_non_exhaustive()
     }
 }
 

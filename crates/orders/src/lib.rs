@@ -50,7 +50,7 @@ use uuid::Uuid;
 
 pub use api::routes;
 pub use config::{Config, ConfigError};
-pub use consumers::consumers;
+pub use consumers::{CONSUMERS, consumers};
 pub use error::Error;
 pub use jobs::jobs;
 

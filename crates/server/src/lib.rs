@@ -6,15 +6,13 @@
 //! | [`settings`] | every setting, a section a concern |
 //! | [`shop`] | the roles wired together in one process |
 //! | [`catalog`], [`development`] | what a shop on this machine starts with: sample catalog, logins |
-//! | [`data_folder`] | the folder of a shop on this machine: secrets, lock, `run.json` |
+//! | [`data_folder`] | the folder of a shop on this machine: secrets, lock, `run.json`; its servers are of the crate `servers` |
 //! | [`doctor`] | whether the books are right |
-//! | [`postgres`] | the private PostgreSQL of such a shop |
 
 pub mod catalog;
 pub mod cli;
 pub mod data_folder;
 pub mod development;
 pub mod doctor;
-pub mod postgres;
 pub mod settings;
 pub mod shop;

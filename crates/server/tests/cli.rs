@@ -223,7 +223,7 @@ fn wrong_arguments_exit_with_two() {
         &["up", "--set", "no-value"],
         &["serve"],
         &["serve", "--role", "kitchen"],
-        &["serve", "--role", "gateway"],
+        &["serve", "--role", "gateway,kitchen"],
         &["migrate", "down"],
         &["migrate", "up", "--role", "gateway"],
         &["generate", "catalog"],

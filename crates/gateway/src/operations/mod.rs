@@ -7,6 +7,8 @@ mod stream;
 
 use std::sync::{Arc, OnceLock};
 
+use axum::Router;
+use axum::routing::get;
 use bytes::Bytes;
 use crypto::TokenVerifier;
 use runtime::health::Health;
@@ -37,6 +39,12 @@ pub fn routes() -> Routes<Arc<Edge>> {
         .add(routes!(ready::ready), Policy::public())
         .add(routes!(get_openapi::get_openapi), Policy::public())
         .add(routes!(stream::stream), Policy::optional())
+}
+
+/// Health and readiness alone, for listeners that are not the API's.
+pub fn probes(health: Health) -> Router {
+    let ready = async move || ready::look(&health, &[]).await;
+    Router::new().route("/health", get(health::health)).route("/ready", get(ready))
 }
 
 /// The operations, ready to be called.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use kernel::{Failure, FieldError};
-use runtime::health::{CheckResult, Status};
+use runtime::health::{CheckResult, Health, Status};
 use runtime::http::{ApiError, Data, Reply};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -61,13 +61,19 @@ enum Usable {
 #[utoipa::path(get, path = "/ready", operation_id = "ready", tag = "operations",
     responses((status = 200, description = "Everything can be used.", body = Data<Ready>)))]
 pub async fn ready(State(edge): State<Arc<Edge>>) -> Result<Reply<Ready>, ApiError> {
-    let readiness = edge.health.ready().await;
+    let upstreams: &[_] = edge.upstreams.get().map_or(&[], Vec::as_slice);
+    look(&edge.health, upstreams).await
+}
+
+/// What was looked at, unless something that is needed can't be used.
+pub(super) async fn look(health: &Health, upstreams: &[Arc<Upstream>]) -> Result<Reply<Ready>, ApiError> {
+    let readiness = health.ready().await;
     if !readiness.ready {
         return Err(not_ready(&readiness.checks).into());
     }
     let checks =
         readiness.checks.iter().map(|check| Check { name: check.name, status: usable(check.status) }).collect();
-    let upstreams = edge.upstreams.get().into_iter().flatten().map(|upstream| Elsewhere::of(upstream)).collect();
+    let upstreams = upstreams.iter().map(|upstream| Elsewhere::of(upstream)).collect();
     Ok(Reply::ok(Ready { checks, upstreams }))
 }
 

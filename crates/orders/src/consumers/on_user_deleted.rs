@@ -11,15 +11,13 @@ use sqlx::PgConnection;
 
 use crate::{Orders, ops};
 
+pub(super) const NAME: &str = "orders.on_user_deleted";
+pub(super) const KINDS: &[&str] = &[UserDeleted::KIND];
+
 struct OnUserDeleted;
 
 pub(super) fn consumer(orders: &Arc<Orders>) -> Consumer {
-    Consumer {
-        name: "orders.on_user_deleted",
-        kinds: &[UserDeleted::KIND],
-        db: orders.db.clone(),
-        handler: Arc::new(OnUserDeleted),
-    }
+    Consumer { name: NAME, kinds: KINDS, db: orders.db.clone(), handler: Arc::new(OnUserDeleted) }
 }
 
 #[async_trait]

@@ -39,7 +39,7 @@ impl Admin {
         let Verb::Create { email, promote, json } = self.verb;
         let password = read_password()?;
         let roles = shop.roles().await?;
-        let outcome = development::make_admin(&roles.users, &email, &password, promote).await.map_err(explain)?;
+        let outcome = development::make_admin(roles.users()?, &email, &password, promote).await.map_err(explain)?;
         let what = match outcome {
             AdminOutcome::Created => "created",
             AdminOutcome::Promoted => "promoted",

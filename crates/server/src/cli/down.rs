@@ -9,7 +9,6 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{ShopArgs, print};
 use crate::data_folder::{self, DataFolder};
-use crate::postgres;
 
 /// How long a shop has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -32,7 +31,7 @@ impl Down {
         let folder = DataFolder::existing(&path)?;
         end(&folder).await?;
         if self.erase {
-            postgres::erase(folder.path()).await?;
+            servers::erase(folder.path()).await?;
             for name in ["secrets.json", "run.json", "tradepost.log", "catalog-loaded", "lock"] {
                 remove(&folder.path().join(name))?;
             }

@@ -80,7 +80,7 @@ impl Products {
             stop,
         };
         let context = Context::system("import_products", BUDGET);
-        let outcome = roles.products.import_products(&context, file, options, |step| match step {
+        let outcome = roles.products()?.import_products(&context, file, options, |step| match step {
             ImportStep::Progress(report) => {
                 rejects.goes_on = report.resumed_from > 0;
                 bar.set_position(report.bytes);

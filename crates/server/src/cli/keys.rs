@@ -31,9 +31,9 @@ impl Keys {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let Verb::Rewrap { json } = self.verb;
         let roles = shop.roles().await?;
-        let users = users::ops::rewrap_data_keys(&roles.users).await.map_err(Failure::from)?;
-        let orders = orders::ops::rewrap_data_keys(&roles.orders).await.map_err(Failure::from)?;
-        let webhooks = webhooks::ops::reseal_secrets(&roles.webhooks).await.map_err(Failure::from)?;
+        let users = users::ops::rewrap_data_keys(roles.users()?).await.map_err(Failure::from)?;
+        let orders = orders::ops::rewrap_data_keys(roles.orders()?).await.map_err(Failure::from)?;
+        let webhooks = webhooks::ops::reseal_secrets(roles.webhooks()?).await.map_err(Failure::from)?;
         if json {
             print(serde_json::json!({ "users": users, "orders": orders, "webhooks": webhooks }))?;
         } else {

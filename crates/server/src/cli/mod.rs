@@ -27,7 +27,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::settings::Settings;
-use crate::shop::Roles;
+use crate::shop::{Here, Roles};
 
 /// Tradepost: a headless commerce backend in one binary.
 #[derive(Parser)]
@@ -165,7 +165,7 @@ impl ShopArgs {
     /// The roles of that shop, connected.
     async fn roles(&self) -> anyhow::Result<Roles> {
         let settings = self.settings()?;
-        settings.check()?;
+        settings.check(&Here::all())?;
         Roles::connect(&settings).await
     }
 }

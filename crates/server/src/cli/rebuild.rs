@@ -29,7 +29,7 @@ impl Rebuild {
     pub async fn run(self, shop: &ShopArgs) -> anyhow::Result<ExitCode> {
         let What::Orders { json } = self.what;
         let roles = shop.roles().await?;
-        let rebuilt = orders::ops::rebuild_orders(&roles.orders).await.map_err(kernel::Failure::from)?;
+        let rebuilt = orders::ops::rebuild_orders(roles.orders()?).await.map_err(kernel::Failure::from)?;
         if json {
             print(serde_json::json!({ "orders": rebuilt.orders, "differed": rebuilt.differed }))?;
         } else {

@@ -12,15 +12,16 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use kernel::Secret;
 use runtime::telemetry::Telemetry;
+use servers::Server;
+use servers::postgres::{self, PostgresOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::ShopArgs;
 use super::migrate::owner_pool;
 use crate::data_folder::{self, DATABASE_ROLES, DataFolder, Run, Secrets};
-use crate::postgres::{PostgresOptions, PostgresServer};
 use crate::settings::Settings;
-use crate::shop::{Listeners, SCHEMAS, Shop};
+use crate::shop::{Here, Listeners, SCHEMAS, Shop};
 use crate::{catalog, development};
 
 /// Time that requests and jobs have to finish at the end.
@@ -82,7 +83,7 @@ impl Up {
     /// Starts the shop and runs it until it is told to end, or can't go on.
     async fn run_on(
         &self,
-        postgres: &mut PostgresServer,
+        postgres: &mut Server,
         told_to_end: &mut JoinHandle<std::io::Result<()>>,
         args: &ShopArgs,
         folder: &DataFolder,
@@ -111,22 +112,22 @@ impl Up {
     }
 
     /// Databases, roles, logins, catalog: everything up to a shop that is ready.
-    async fn start(&self, postgres: &PostgresServer, args: &ShopArgs, folder: &DataFolder) -> anyhow::Result<Running> {
+    async fn start(&self, postgres: &Server, args: &ShopArgs, folder: &DataFolder) -> anyhow::Result<Running> {
         let secrets = folder.secrets()?;
         let (databases, owners) = make_databases(&secrets, postgres).await?;
         let settings = folder.settings_with(args.config.clone(), args.set.clone(), &databases, &owners)?;
-        settings.check()?;
+        settings.check(&Here::all())?;
         migrate(&settings).await?;
 
         let telemetry = runtime::telemetry::init(&settings.telemetry)?;
-        let listeners = self.listeners(&settings).await?;
-        let (api, metrics) = (listeners.api.local_addr()?, listeners.metrics.local_addr()?);
-        let shop = Shop::start(&settings, telemetry.metrics()).await?;
+        let (api_listener, metrics_listener) = self.listeners(&settings).await?;
+        let (api, metrics) = (api_listener.local_addr()?, metrics_listener.local_addr()?);
+        let shop = Shop::start(&settings, &Here::all(), telemetry.metrics()).await?;
         let admin = secrets.login("admin")?;
         let customer = secrets.login("customer")?;
-        development::make_logins(&shop.roles.users, &admin, &customer).await?;
-        catalog::load_once(&shop.roles.products, folder, self.catalog.as_deref()).await?;
-        shop.serve(listeners);
+        development::make_logins(shop.roles.users()?, &admin, &customer).await?;
+        catalog::load_once(shop.roles.products()?, folder, self.catalog.as_deref()).await?;
+        shop.serve(Listeners { api: Some(api_listener), internal: None, metrics: metrics_listener });
         shop.wait_until_ready().await?;
 
         let pids = BTreeMap::from([("tradepost".into(), std::process::id()), ("postgres".into(), postgres.pid())]);
@@ -137,17 +138,17 @@ impl Up {
         Ok(Running { shop, telemetry, run })
     }
 
-    async fn start_postgres(&self, folder: &DataFolder) -> anyhow::Result<PostgresServer> {
+    async fn start_postgres(&self, folder: &DataFolder) -> anyhow::Result<Server> {
         let options = PostgresOptions {
             data_dir: folder.path().to_owned(),
             preferred_port: None,
             binaries: self.postgres_bin.clone(),
             settings: Vec::new(),
         };
-        Ok(PostgresServer::start(options).await?)
+        Ok(postgres::start(options).await?)
     }
 
-    async fn listeners(&self, settings: &Settings) -> anyhow::Result<Listeners> {
+    async fn listeners(&self, settings: &Settings) -> anyhow::Result<(TcpListener, TcpListener)> {
         let address = settings.gateway.listen.ip();
         let api = match self.port {
             Some(port) => TcpListener::bind(SocketAddr::new(address, port))
@@ -156,7 +157,7 @@ impl Up {
             None => bind_near(SocketAddr::new(address, settings.gateway.listen.port())).await?,
         };
         let metrics = bind_near(settings.gateway.metrics_listen).await?;
-        Ok(Listeners { api, metrics })
+        Ok((api, metrics))
     }
 }
 
@@ -176,9 +177,9 @@ async fn bind_near(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Databases and logins of every role; gives the addresses of the runtime logins and of the owners.
 async fn make_databases(
     secrets: &Secrets,
-    postgres: &PostgresServer,
+    postgres: &Server,
 ) -> anyhow::Result<(BTreeMap<String, String>, BTreeMap<String, String>)> {
-    let superuser = Secret::from(postgres.superuser_url("postgres"));
+    let superuser = Secret::from(postgres::superuser_url(postgres, "postgres"));
     let (mut databases, mut owners) = (BTreeMap::new(), BTreeMap::new());
     for role in DATABASE_ROLES {
         let names = pg::bootstrap::Names::new("tradepost", role);

@@ -1,5 +1,5 @@
-//! The operating system account that PostgreSQL runs under. PostgreSQL refuses to run as root, so root hands the work
-//! to another account.
+//! The operating system account that servers run under. They refuse to run as root or shouldn't, so root hands the work to
+//! another account.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -9,34 +9,37 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// An account to start PostgreSQL's programs with.
+/// How the names of variables begin that are meant for other servers.
+const FOREIGN: [&str; 3] = ["PG", "RABBITMQ_", "ERL_"];
+
+/// An account to start a server's programs with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// User and group to change to; `None` is the account we run under ourselves.
     change_to: Option<(u32, u32)>,
 }
 
 impl Account {
-    /// Our own account, unless we are root: then whoever owns `home` already, else `postgres`, else `nobody`.
-    pub(super) fn choose(home: &Path) -> Self {
+    /// Our own account, unless we are root: then whoever owns `home` already, else the server's `usual` one, else `nobody`.
+    pub(crate) fn choose(home: &Path, usual: &str) -> Self {
         if !rustix::process::geteuid().is_root() {
             return Self { change_to: None };
         }
         let owner = fs::metadata(home).ok().map(|meta| (meta.uid(), meta.gid())).filter(|(uid, _)| *uid != 0);
         let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let change_to = owner
-            .or_else(|| lookup(&accounts, "postgres"))
+            .or_else(|| lookup(&accounts, usual))
             .or_else(|| lookup(&accounts, "nobody"))
             .unwrap_or((65534, 65534));
         Self { change_to: Some(change_to) }
     }
 
-    /// A command that runs under this account, in `folder`, untouched by PG* variables meant for other servers.
-    pub(super) fn command(self, program: &Path, folder: &Path) -> Command {
+    /// A command that runs under this account, in `folder`, untouched by variables meant for other servers.
+    pub(crate) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).stdin(Stdio::null()).env("LC_ALL", "C");
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PG") {
+            if FOREIGN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
                 command.env_remove(name);
             }
         }
@@ -47,7 +50,7 @@ impl Account {
     }
 
     /// Makes a file or folder that we created belong to this account.
-    pub(super) fn take(self, path: &Path) -> io::Result<()> {
+    pub(crate) fn take(self, path: &Path) -> io::Result<()> {
         match self.change_to {
             Some((uid, gid)) => chown(path, Some(uid), Some(gid)),
             None => Ok(()),
@@ -56,7 +59,7 @@ impl Account {
 
     /// Whether this account may enter `folder`: a folder under root's home, say, is closed to others. Asked by trying,
     /// because permission bits alone don't tell (access lists, mounts).
-    pub(super) async fn can_enter(self, folder: &Path) -> io::Result<bool> {
+    pub(crate) async fn can_enter(self, folder: &Path) -> io::Result<bool> {
         if self.change_to.is_none() {
             return Ok(true);
         }

@@ -3,8 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use super::account::Account;
-use super::error::PostgresError;
+use crate::account::Account;
+use crate::error::ServerError;
 
 /// The oldest major version that Tradepost runs on.
 const OLDEST: u32 = 15;
@@ -27,7 +27,7 @@ impl Binaries {
         data_dir: &Path,
         account: Account,
         wanted: Option<u32>,
-    ) -> Result<Self, PostgresError> {
+    ) -> Result<Self, ServerError> {
         let mut other = None;
         for folder in candidates(setting, data_dir) {
             let Some(binaries) = Self::probe(&folder, account).await else {
@@ -39,8 +39,8 @@ impl Binaries {
             other = other.max(Some(binaries.version));
         }
         match (other, wanted) {
-            (Some(found), Some(data)) => Err(PostgresError::OtherVersion { folder: data_dir.to_owned(), data, found }),
-            _ => Err(PostgresError::NoBinaries { looked_at: setting.map(Path::to_owned) }),
+            (Some(found), Some(data)) => Err(ServerError::OtherVersion { folder: data_dir.to_owned(), data, found }),
+            _ => Err(ServerError::NoBinaries { looked_at: setting.map(Path::to_owned) }),
         }
     }
 

@@ -1,12 +1,12 @@
-//! What can go wrong with the private PostgreSQL, each with what to do about it.
+//! What can go wrong with a private server, each with what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the private PostgreSQL could not be started, stopped or erased.
+/// Why a private server could not be started, stopped or erased.
 #[derive(Debug, thiserror::Error)]
-pub enum PostgresError {
-    /// No server programs of a supported version were found.
+pub enum ServerError {
+    /// No programs of PostgreSQL of a supported version were found.
     #[error(
         "no PostgreSQL 15 or newer found{}: install it (Debian: apt-get install postgresql) or name the folder of its programs",
         .looked_at.as_ref().map(|folder| format!(" in {}", folder.display())).unwrap_or_default()
@@ -14,6 +14,14 @@ pub enum PostgresError {
     NoBinaries {
         /// The one folder that the settings allow, when they name one.
         looked_at: Option<PathBuf>,
+    },
+    /// A program that a server needs is not on this machine.
+    #[error("{program} not found: install it (Debian: apt-get install {package})")]
+    NoProgram {
+        /// Its name.
+        program: &'static str,
+        /// Where Debian has it.
+        package: &'static str,
     },
     /// The data was written by another major version than the programs found.
     #[error(
@@ -49,7 +57,7 @@ pub enum PostgresError {
         /// Folder of the data.
         folder: PathBuf,
     },
-    /// A PostgreSQL program ended or stayed silent; with the last lines it wrote.
+    /// A program ended or stayed silent; with the last lines it wrote.
     #[error("{what}; the last lines of its log:\n{log}")]
     Failed {
         /// What did not work.
@@ -69,9 +77,9 @@ pub enum PostgresError {
     },
 }
 
-impl PostgresError {
+impl ServerError {
     /// For `map_err`: says what was being done to which path.
-    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
     }

@@ -11,9 +11,10 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret;
+use servers::postgres::{PostgresOptions, start, superuser_url};
+use servers::{Server, ServerError, erase};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
-use tradepost::postgres::{PostgresError, PostgresOptions, PostgresServer, erase};
 
 /// Set for the process that holds a server until it is killed.
 const HOLD: &str = "TRADEPOST_TEST_HOLD_SERVER_IN";
@@ -34,8 +35,8 @@ fn data_folder() -> (TempDir, PathBuf) {
     (outer, data_dir)
 }
 
-async fn connect(server: &PostgresServer) -> PgConnection {
-    PgConnection::connect(server.superuser_url("postgres").expose_secret()).await.unwrap()
+async fn connect(server: &Server) -> PgConnection {
+    PgConnection::connect(superuser_url(server, "postgres").expose_secret()).await.unwrap()
 }
 
 async fn setting(connection: &mut PgConnection, name: &str) -> String {
@@ -50,21 +51,21 @@ fn kill(pid: u32) {
 #[tokio::test]
 async fn data_outlives_a_stop_and_a_crash_of_the_server() {
     let (_outer, data_dir) = data_folder();
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     let mut connection = connect(&server).await;
     sqlx::query("CREATE TABLE kept (n int)").execute(&mut connection).await.unwrap();
     sqlx::query("INSERT INTO kept VALUES (1)").execute(&mut connection).await.unwrap();
     server.stop().await.unwrap();
     assert!(connection.ping().await.is_err());
 
-    let mut server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let mut server = start(options(&data_dir)).await.unwrap();
     let mut connection = connect(&server).await;
     sqlx::query("INSERT INTO kept VALUES (2)").execute(&mut connection).await.unwrap();
     kill(server.pid());
     assert!(!server.exited().await.unwrap().success());
     drop(server);
 
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     let mut connection = connect(&server).await;
     let kept: Vec<i32> = sqlx::query_scalar("SELECT n FROM kept ORDER BY n").fetch_all(&mut connection).await.unwrap();
     assert_eq!(kept, [1, 2]);
@@ -77,7 +78,7 @@ async fn data_outlives_a_stop_and_a_crash_of_the_server() {
 #[tokio::test]
 async fn only_the_password_opens_it_and_its_log_stays_silent_about_data() {
     let (_outer, data_dir) = data_folder();
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     let mut connection = connect(&server).await;
     assert_eq!(setting(&mut connection, "listen_addresses").await, "127.0.0.1");
     assert_eq!(setting(&mut connection, "server_encoding").await, "UTF8");
@@ -104,12 +105,12 @@ async fn a_taken_port_is_replaced_and_a_free_one_kept() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let wanting = PostgresOptions { preferred_port: Some(port), ..options(&data_dir) };
-    let server = PostgresServer::start(wanting.clone()).await.unwrap();
+    let server = start(wanting.clone()).await.unwrap();
     assert_ne!(server.port(), port);
     server.stop().await.unwrap();
 
     drop(taken);
-    let server = PostgresServer::start(wanting).await.unwrap();
+    let server = start(wanting).await.unwrap();
     assert_eq!(server.port(), port);
     server.stop().await.unwrap();
 }
@@ -120,7 +121,7 @@ async fn what_an_interrupted_first_start_left_is_made_anew() {
     let half_made = data_dir.join("postgres/cluster.new");
     fs::create_dir_all(&half_made).unwrap();
     fs::write(half_made.join("PG_VERSION"), "15\n").unwrap();
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     connect(&server).await;
     assert!(!half_made.exists());
     server.stop().await.unwrap();
@@ -129,7 +130,7 @@ async fn what_an_interrupted_first_start_left_is_made_anew() {
 #[tokio::test]
 async fn a_pid_file_that_names_a_foreign_process_does_not_hinder() {
     let (_outer, data_dir) = data_folder();
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     let cluster = server.folder().join("cluster");
     let pid_file = cluster.join("postmaster.pid");
     let text = fs::read_to_string(&pid_file).unwrap();
@@ -144,7 +145,7 @@ async fn a_pid_file_that_names_a_foreign_process_does_not_hinder() {
     }
     let mut foreign = foreign.spawn().unwrap();
     fs::write(&pid_file, format!("{}\n{rest}", foreign.id())).unwrap();
-    let server = PostgresServer::start(options(&data_dir)).await;
+    let server = start(options(&data_dir)).await;
     let survived = foreign.try_wait().unwrap().is_none();
     foreign.kill().unwrap();
     foreign.wait().unwrap();
@@ -155,10 +156,10 @@ async fn a_pid_file_that_names_a_foreign_process_does_not_hinder() {
 #[tokio::test]
 async fn a_second_owner_is_refused_and_the_first_goes_on() {
     let (_outer, data_dir) = data_folder();
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
-    let second = PostgresServer::start(options(&data_dir)).await;
-    assert!(matches!(second, Err(PostgresError::InUse { .. })));
-    assert!(matches!(erase(&data_dir).await, Err(PostgresError::InUse { .. })));
+    let server = start(options(&data_dir)).await.unwrap();
+    let second = start(options(&data_dir)).await;
+    assert!(matches!(second, Err(ServerError::InUse { .. })));
+    assert!(matches!(erase(&data_dir).await, Err(ServerError::InUse { .. })));
     connect(&server).await;
     server.stop().await.unwrap();
 }
@@ -168,7 +169,7 @@ async fn a_server_that_can_not_start_says_why() {
     let (_outer, data_dir) = data_folder();
     let mut wrong = options(&data_dir);
     wrong.settings.push(("shared_buffers".to_owned(), "plenty".to_owned()));
-    let error = PostgresServer::start(wrong).await.unwrap_err().to_string();
+    let error = start(wrong).await.unwrap_err().to_string();
     assert!(error.contains("did not start"), "{error}");
     assert!(error.contains("shared_buffers"), "{error}");
 }
@@ -177,7 +178,7 @@ async fn a_server_that_can_not_start_says_why() {
 async fn a_folder_without_programs_is_named_in_the_remedy() {
     let (outer, data_dir) = data_folder();
     let nowhere = PostgresOptions { binaries: Some(outer.path().to_owned()), ..options(&data_dir) };
-    let error = PostgresServer::start(nowhere).await.unwrap_err().to_string();
+    let error = start(nowhere).await.unwrap_err().to_string();
     assert!(error.contains("install it"), "{error}");
     assert!(error.contains(&outer.path().display().to_string()), "{error}");
 }
@@ -187,7 +188,7 @@ async fn a_data_folder_closed_to_the_servers_account_is_served_from_elsewhere() 
     let outer = tempfile::tempdir().unwrap();
     fs::set_permissions(outer.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let data_dir = outer.path().join("data");
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     connect(&server).await;
     let folder = server.folder().to_owned();
     assert_eq!(data_dir.join("postgres").canonicalize().unwrap(), folder);
@@ -215,7 +216,7 @@ async fn the_server_of_a_killed_owner_is_taken_over() {
     owner.wait().unwrap();
     assert!(Path::new(&format!("/proc/{orphan}")).exists());
 
-    let server = PostgresServer::start(options(&data_dir)).await.unwrap();
+    let server = start(options(&data_dir)).await.unwrap();
     assert_ne!(server.pid(), orphan);
     connect(&server).await;
     server.stop().await.unwrap();
@@ -227,7 +228,7 @@ async fn owner_to_be_killed() {
     let Some(data_dir) = std::env::var_os(HOLD) else {
         return;
     };
-    let mut server = PostgresServer::start(options(Path::new(&data_dir))).await.unwrap();
+    let mut server = start(options(Path::new(&data_dir))).await.unwrap();
     println!("\nserver pid {}", server.pid());
     server.exited().await.unwrap();
 }

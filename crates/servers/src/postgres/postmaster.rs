@@ -4,16 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::{Instant, sleep};
+use rustix::process::{Pid, Signal};
 
-use super::error::PostgresError;
+use crate::error::ServerError;
+use crate::process::{WaysToEnd, end, works_in};
 
-/// How often a condition is looked at while waiting for it.
-pub(super) const POLL: Duration = Duration::from_millis(10);
 /// The ways to end a server, gentlest first, and how long each may take: "fast" (roll back and write everything),
 /// "immediate" (recovers at its next start), and kill.
-const WAYS_TO_END: [(Signal, Duration); 3] = [
+pub(super) const WAYS_TO_END: WaysToEnd = &[
     (Signal::INT, Duration::from_secs(30)),
     (Signal::QUIT, Duration::from_secs(10)),
     (Signal::KILL, Duration::from_secs(10)),
@@ -44,43 +42,20 @@ impl PidFile {
 
 /// Ends the server that an earlier process of ours left behind when it was killed, and removes a file that names a
 /// process which is none of ours (process ids are used again after a restart of the machine).
-pub(super) async fn end_leftover(cluster: &Path) -> Result<(), PostgresError> {
+pub(super) async fn end_leftover(cluster: &Path) -> Result<(), ServerError> {
     let Some(PidFile { pid, .. }) = PidFile::read(cluster) else {
         return Ok(());
     };
     if runs_on(pid, cluster) {
         tracing::info!(pid = pid.as_raw_nonzero(), "ending the PostgreSQL that an earlier run left behind");
-        return end(pid, || !runs_on(pid, cluster)).await;
+        return end(pid, WAYS_TO_END, || !runs_on(pid, cluster)).await;
     }
     let path = PidFile::path(cluster);
-    fs::remove_file(&path).map_err(PostgresError::io("remove", &path))
-}
-
-/// Ends the process, by harder means if it doesn't go; `gone` says when it did.
-pub(super) async fn end(pid: Pid, mut gone: impl FnMut() -> bool) -> Result<(), PostgresError> {
-    for (signal, patience) in WAYS_TO_END {
-        if gone() {
-            return Ok(());
-        }
-        // An error means that it is gone already, which is looked at next.
-        let _ = kill_process(pid, signal);
-        let deadline = Instant::now() + patience;
-        while Instant::now() < deadline {
-            if gone() {
-                return Ok(());
-            }
-            sleep(POLL).await;
-        }
-    }
-    Err(PostgresError::Failed {
-        what: format!("PostgreSQL (process {}) can't be ended", pid.as_raw_nonzero()),
-        log: String::new(),
-    })
+    fs::remove_file(&path).map_err(ServerError::io("remove", &path))
 }
 
 /// Whether the process is a PostgreSQL server on this very cluster, which it has as its working folder.
 fn runs_on(pid: Pid, cluster: &Path) -> bool {
-    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let is_postgres = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
-    is_postgres && fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == cluster)
+    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
+    name.is_ok_and(|name| name.trim() == "postgres") && works_in(pid, cluster)
 }
