@@ -38,7 +38,7 @@ pub(crate) struct Replica {
     /// Where the log ended after each writer's last change.
     writers: moka::sync::Cache<Uuid, i64>,
     redis: Option<Redis>,
-    from_replica: Counter,
+    asked: Counter,
     from_primary: Counter,
     usable: Gauge,
     lag: Gauge,
@@ -60,7 +60,7 @@ impl Replica {
             is_usable: AtomicBool::new(false),
             writers: moka::sync::Cache::builder().max_capacity(WRITERS).time_to_live(REMEMBERED).build(),
             redis,
-            from_replica: reads("replica"),
+            asked: reads("replica"),
             from_primary: reads("primary"),
             usable: gauge!("products_replica_usable"),
             lag: gauge!("products_replica_lag_bytes"),
@@ -87,7 +87,7 @@ impl Replica {
     /// Counts a read.
     pub(crate) fn count(&self, server: Server) {
         match server {
-            Server::Replica => self.from_replica.increment(1),
+            Server::Replica => self.asked.increment(1),
             Server::Primary => self.from_primary.increment(1),
         }
     }

@@ -71,7 +71,7 @@ impl Revocations {
                 Some(redis) => revocations.follow(&redis, &stop).await,
                 None => {
                     while pause(&stop, SYNC).await {
-                        revocations.forget()
+                        revocations.forget();
                     }
                 }
             }

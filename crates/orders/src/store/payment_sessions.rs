@@ -62,7 +62,7 @@ pub async fn insert(
         session.amount,
         currency.as_str(),
         session.client_data,
-        look_after.map(|after| after.as_seconds_f64())
+        look_after.map(TimeDelta::as_seconds_f64)
     );
     done.execute(conn).await.map(drop)
 }

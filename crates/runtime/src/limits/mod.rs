@@ -130,9 +130,9 @@ impl<C: Clock + Clone> RateLimiter<C> {
 
     fn told(&self, decision: Decision) -> Decision {
         if decision.allowed {
-            self.0.allowed.increment(1)
+            self.0.allowed.increment(1);
         } else {
-            self.0.refused.increment(1)
+            self.0.refused.increment(1);
         }
         decision
     }
@@ -149,7 +149,9 @@ pub async fn check_in_order<C: Clock + Clone, const N: usize>(
             let mut calls = calls.iter();
             return decisions.map(|decision| calls.next().zip(decision).map(|((limiter, _), it)| limiter.told(it)));
         }
-        calls.iter().for_each(|(limiter, _)| limiter.0.counted_alone.increment(1));
+        for (limiter, _) in &calls {
+            limiter.0.counted_alone.increment(1);
+        }
     }
     let mut goes_on = true;
     calls.map(|(limiter, key)| {

@@ -1,5 +1,6 @@
 //! Webhooks: signed, and lost, doubled or out of order as told.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -85,11 +86,11 @@ impl Hooks {
         });
         let body = Bytes::from(event.to_string());
         let signature = sign(WEBHOOK_SECRET, now, &body);
-        self.pass_on(Sent { body, signature });
+        self.pass_on(&Sent { body, signature });
     }
 
     /// Sends a signed webhook on its way.
-    pub fn pass_on(&self, sent: Sent) {
+    pub fn pass_on(&self, sent: &Sent) {
         let (receiver, copies) = {
             let mut state = self.state();
             state.sent.push(sent.clone());
@@ -125,6 +126,10 @@ impl Hooks {
 /// A `Stripe-Signature`.
 pub fn sign(secret: &str, time: u64, body: &[u8]) -> String {
     let mac = crypto::hmac_sha256(secret.as_bytes(), &[format!("{time}.").as_bytes(), body]);
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = mac.iter().fold(String::new(), |mut hex, byte| {
+        // A String takes what is written to it.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     format!("t={time},v1={hex}")
 }

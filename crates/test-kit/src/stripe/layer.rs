@@ -149,7 +149,7 @@ impl Layer {
         let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         if path == HOOK {
-            self.hooks.pass_on(Sent { body, signature: header("stripe-signature").unwrap_or_default() });
+            self.hooks.pass_on(&Sent { body, signature: header("stripe-signature").unwrap_or_default() });
             return Ok(response(&Answer { status: 200, body: Bytes::new() }, false));
         }
         let fault = self.faults.of(&path);

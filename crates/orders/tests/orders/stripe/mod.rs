@@ -19,7 +19,7 @@ use crate::support::{Client, Shop};
 /// Where Stripe tells of payments.
 const NOTICES: &str = "/api/v1/payment-webhooks/stripe";
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A shop whose payments go by Stripe.
 struct StripeShop {
