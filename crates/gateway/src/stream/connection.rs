@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
+use bytes::Bytes;
 use chrono::Utc;
 use crypto::VerifiedToken;
 use futures_util::SinkExt;
@@ -402,7 +403,7 @@ impl Connection {
         }
         let sequences = self.followed.iter().map(|(role, followed)| (*role, followed.cursor)).collect();
         self.within_write_time(Some(Say::Position { sequences }.frame())).await?;
-        self.within_write_time(Some(Message::Ping(Default::default()))).await?;
+        self.within_write_time(Some(Message::Ping(Bytes::default()))).await?;
         self.flush().await
     }
 

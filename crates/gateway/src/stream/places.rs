@@ -88,7 +88,7 @@ impl Place {
         }
         *of_session += 1;
         if let Some(before) = self.session.replace(session) {
-            leave(&mut taken.sessions, before);
+            leave(&mut taken.sessions, &before);
         }
         Ok(())
     }
@@ -98,19 +98,19 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
         taken.all -= 1;
-        leave(&mut taken.addresses, self.address);
+        leave(&mut taken.addresses, &self.address);
         if let Some(session) = self.session {
-            leave(&mut taken.sessions, session);
+            leave(&mut taken.sessions, &session);
         }
         show(&taken);
     }
 }
 
-fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
+fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }

@@ -68,10 +68,9 @@ impl Topic {
         match text.split_once(':') {
             Some(("order", order)) => Ok(Self::Order(id(order)?)),
             Some(("product", product)) => Ok(Self::Product(id(product)?)),
-            Some(_) => Err(unknown()),
             None if text == "orders" => Ok(Self::Orders),
             None if REGISTRY.iter().any(|kind| matches(text, kind.kind)) => Ok(Self::Kinds(text.to_owned())),
-            None => Err(unknown()),
+            _ => Err(unknown()),
         }
     }
 
