@@ -37,6 +37,10 @@ pub async fn findings(roles: &Roles) -> Result<Vec<Finding>, Failure> {
         let violations = orders::doctor::find_violations(orders, &context).await?;
         found.extend(violations.into_iter().map(|v| finding("orders", format!("{}: {}", v.rule, v.id))));
     }
+    if let Ok(webhooks) = roles.webhooks() {
+        let violations = webhooks::ops::find_violations(webhooks).await?;
+        found.extend(violations.into_iter().map(|v| finding("webhooks", format!("{}: {}", v.rule, v.id))));
+    }
     for db in &roles.databases {
         let backlog = messaging::relay::backlog(db).await.map_err(|error| pg::failure(&error))?;
         if backlog.events > 0 && backlog.seconds > UNSENT_SECONDS {

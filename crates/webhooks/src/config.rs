@@ -1,5 +1,7 @@
 //! Settings of the role.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,9 @@ use crate::domain::url::UrlRules;
 /// Seconds between attempts: a day in all.
 const RETRIES: [u32; 10] =
     [5, 30, 2 * 60, 10 * 60, 30 * 60, 60 * 60, 2 * 60 * 60, 4 * 60 * 60, 8 * 60 * 60, 8 * 60 * 60];
+
+/// How much longer a lease is than an attempt may take: time to keep what came of it.
+const LEASE_SLACK: TimeDelta = TimeDelta::seconds(30);
 
 /// Settings of the role.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +51,9 @@ pub enum ConfigError {
     /// Nothing could ever be sent.
     #[error("webhooks.{0} takes at least 1")]
     Zero(&'static str),
+    /// The system's certificates cannot be read, or the like.
+    #[error("webhooks cannot be sent from here: {0}")]
+    Client(String),
 }
 
 impl Default for Config {
@@ -69,7 +77,16 @@ impl Default for Config {
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) urls: UrlRules,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    /// Longer than an attempt can take.
+    pub(crate) lease: TimeDelta,
+    pub(crate) concurrency: usize,
+    pub(crate) endpoint_concurrency: usize,
+    pub(crate) retries: Vec<TimeDelta>,
+    pub(crate) disable_after: TimeDelta,
     pub(crate) rotation_overlap: TimeDelta,
+    pub(crate) retention: TimeDelta,
 }
 
 impl Config {
@@ -90,12 +107,21 @@ impl Config {
     }
 
     pub(crate) fn rules(&self) -> Rules {
+        let hours = |hours: u32| TimeDelta::hours(i64::from(hours));
         Rules {
             urls: UrlRules {
                 allow_http: self.allow_http,
                 addresses: AllowedAddresses::new(self.allow_private_addresses.clone()),
             },
-            rotation_overlap: TimeDelta::hours(i64::from(self.rotation_overlap_hours)),
+            connect_timeout: Duration::from_secs(self.connect_timeout_seconds),
+            timeout: Duration::from_secs(self.timeout_seconds),
+            lease: TimeDelta::seconds(i64::try_from(self.timeout_seconds).unwrap_or(i64::from(u32::MAX))) + LEASE_SLACK,
+            concurrency: self.concurrency,
+            endpoint_concurrency: self.endpoint_concurrency,
+            retries: self.retry_seconds.iter().map(|seconds| TimeDelta::seconds(i64::from(*seconds))).collect(),
+            disable_after: hours(self.disable_after_hours),
+            rotation_overlap: hours(self.rotation_overlap_hours),
+            retention: TimeDelta::days(i64::from(self.retention_days)),
         }
     }
 }

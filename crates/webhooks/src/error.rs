@@ -3,6 +3,7 @@
 use kernel::{ErrorKind, Failure};
 use thiserror::Error;
 
+use crate::domain::delivery::MAX_REDELIVERED;
 use crate::domain::endpoint::MAX_ENDPOINTS;
 
 /// What went wrong.
@@ -14,6 +15,15 @@ pub enum Error {
     /// The shop has as many as it may have.
     #[error("A shop has at most {MAX_ENDPOINTS} webhook endpoints")]
     TooManyEndpoints,
+    /// Nothing is sent to a disabled endpoint.
+    #[error("The webhook endpoint is disabled: enable it first")]
+    EndpointDisabled,
+    /// No such delivery.
+    #[error("Webhook delivery not found")]
+    DeliveryNotFound,
+    /// More deliveries in a range than are sent again at once.
+    #[error("More than {MAX_REDELIVERED} deliveries are in this range: choose a shorter time")]
+    RangeTooLarge,
     /// A failure of the ground: validation, version, idempotency.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -26,8 +36,9 @@ impl Error {
     /// The class of the failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::EndpointNotFound => ErrorKind::NotFound,
-            Error::TooManyEndpoints => ErrorKind::Conflict,
+            Error::EndpointNotFound | Error::DeliveryNotFound => ErrorKind::NotFound,
+            Error::TooManyEndpoints | Error::EndpointDisabled => ErrorKind::Conflict,
+            Error::RangeTooLarge => ErrorKind::Invalid,
             Error::Failure(failure) => failure.kind,
             Error::Database(_) => ErrorKind::Internal,
         }
@@ -38,6 +49,9 @@ impl Error {
         match self {
             Error::EndpointNotFound => "WEBHOOK_ENDPOINT_NOT_FOUND",
             Error::TooManyEndpoints => "TOO_MANY_WEBHOOK_ENDPOINTS",
+            Error::EndpointDisabled => "WEBHOOK_ENDPOINT_DISABLED",
+            Error::DeliveryNotFound => "WEBHOOK_DELIVERY_NOT_FOUND",
+            Error::RangeTooLarge => "RANGE_TOO_LARGE",
             // These carry their own code; see the conversion below.
             Error::Failure(_) | Error::Database(_) => "INTERNAL_ERROR",
         }

@@ -14,7 +14,7 @@ use super::Roles;
 use crate::settings::Settings;
 
 /// Every durable consumer of the shop: its name, and the kinds of events that it wants.
-const CONSUMERS: [&[(&str, &[&str])]; 1] = [orders::CONSUMERS];
+const CONSUMERS: [&[(&str, &[&str])]; 2] = [orders::CONSUMERS, webhooks::CONSUMERS];
 
 /// What takes events to their consumers: RabbitMQ where it is configured, else they stay in this process.
 pub(super) fn transport(settings: &Settings, tasks: &Tasks, health: &Health) -> anyhow::Result<Arc<dyn Transport>> {

@@ -118,7 +118,9 @@ impl Roles {
 
     /// The durable consumers of the roles here.
     pub fn consumers(&self) -> Vec<Consumer> {
-        self.orders.as_ref().map(orders::consumers).unwrap_or_default()
+        let mut consumers = self.orders.as_ref().map(orders::consumers).unwrap_or_default();
+        consumers.extend(self.webhooks.iter().flat_map(webhooks::consumers));
+        consumers
     }
 
     /// The event log of a role, if it runs here.

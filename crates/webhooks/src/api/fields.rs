@@ -2,8 +2,10 @@
 
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
+use crate::domain::delivery::Status;
 use crate::domain::endpoint::{DisabledReason, MAX_DESCRIPTION};
 use crate::domain::event_types::{self, MAX_EVENT_TYPES};
+use crate::domain::message::TEST_KIND;
 use crate::domain::url::MAX_URL;
 
 fn text(min: usize, max: usize) -> ObjectBuilder {
@@ -52,4 +54,23 @@ pub fn version() -> Object {
         .minimum(Some(1))
         .maximum(Some(9_007_199_254_740_991_i64))
         .build()
+}
+
+pub fn delivery_status() -> Object {
+    names(Status::ALL.map(Status::as_str)).build()
+}
+
+/// What can be sent again as a range: what is done.
+pub fn done_status() -> Object {
+    names([Status::Delivered.as_str(), Status::Failed.as_str()]).build()
+}
+
+/// A kind, without wildcards.
+pub fn event_type() -> Object {
+    names(events::REGISTRY.iter().map(|event| event.kind).chain([TEST_KIND])).build()
+}
+
+/// A number that is never negative.
+pub fn count() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(9_007_199_254_740_991_i64)).build()
 }

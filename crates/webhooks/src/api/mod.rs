@@ -2,12 +2,18 @@
 
 pub mod create_endpoint;
 pub mod delete_endpoint;
+pub mod delivery_view;
 pub mod disable_endpoint;
 pub mod enable_endpoint;
 mod fields;
+pub mod get_delivery;
 pub mod get_endpoint;
+pub mod list_deliveries;
 pub mod list_endpoints;
+pub mod redeliver;
+pub mod redeliver_range;
 pub mod rotate_secret;
+pub mod send_test;
 pub mod update_endpoint;
 pub mod view;
 
@@ -33,6 +39,11 @@ pub fn routes() -> Routes<Arc<Webhooks>> {
         .add(routes!(enable_endpoint::enable_webhook_endpoint), write())
         .add(routes!(disable_endpoint::disable_webhook_endpoint), write())
         .add(routes!(rotate_secret::rotate_webhook_secret), write())
+        .add(routes!(send_test::send_test_webhook), write())
+        .add(routes!(redeliver_range::redeliver_webhooks), write())
+        .add(routes!(list_deliveries::list_webhook_deliveries), read())
+        .add(routes!(get_delivery::get_webhook_delivery), read())
+        .add(routes!(redeliver::redeliver_webhook), write())
 }
 
 /// Checks a description.

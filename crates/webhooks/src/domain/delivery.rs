@@ -3,6 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+/// Deliveries of a range that are sent again at once.
+pub const MAX_REDELIVERED: i64 = 10_000;
+/// Attempts that are shown of a delivery, the latest.
+pub const SHOWN_ATTEMPTS: i64 = 50;
+
 /// How far a delivery has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -3,5 +3,7 @@
 pub mod delivery;
 pub mod endpoint;
 pub mod event_types;
+pub mod message;
 pub mod networks;
+pub mod schedule;
 pub mod url;

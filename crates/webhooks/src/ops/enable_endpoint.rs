@@ -30,6 +30,7 @@ pub async fn enable_endpoint(
         endpoint.version += 1;
         endpoint.updated_at = now;
         store::endpoints::update(conn, &endpoint).await?;
+        store::lanes::resume(conn, id, now).await?;
     }
     first.finish(&()).await?;
     Ok(endpoint)

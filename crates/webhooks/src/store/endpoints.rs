@@ -88,6 +88,16 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Resu
     find(conn, id, now).await
 }
 
+/// An endpoint, locked to note that it failed. Its lanes may be changed one by one meanwhile, but not as a whole.
+pub async fn lock_for_failure(
+    conn: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Endpoint>, sqlx::Error> {
+    sqlx::query!("SELECT id FROM endpoints WHERE id = $1 FOR NO KEY UPDATE", id).fetch_optional(&mut *conn).await?;
+    find(conn, id, now).await
+}
+
 /// Endpoints, the newest first.
 pub async fn list(
     conn: &mut PgConnection,

@@ -45,6 +45,25 @@ pub async fn find(conn: &mut PgConnection, keyring: &Keyring, id: Uuid) -> Resul
     row.map(|row| open(keyring, row.endpoint_id, &row.sealed)).transpose()
 }
 
+/// The secrets of endpoints that are good at `now`, the newest of each first.
+pub async fn of_endpoints(
+    conn: &mut PgConnection,
+    keyring: &Keyring,
+    endpoints: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, WebhookSecret)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT endpoint_id, sealed FROM endpoint_secrets
+         WHERE endpoint_id = ANY ($1) AND (expires_at IS NULL OR expires_at > $2)
+         ORDER BY endpoint_id, expires_at DESC NULLS FIRST",
+        endpoints,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|row| Ok((row.endpoint_id, open(keyring, row.endpoint_id, &row.sealed)?))).collect()
+}
+
 /// Makes room for a new secret: the current one ends at `expires_at`, and the one before it now.
 pub async fn retire(
     conn: &mut PgConnection,
