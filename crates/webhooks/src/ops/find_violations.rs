@@ -14,6 +14,6 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// Deliveries that are stuck, and endpoints that were disabled because they failed: none in a sound shop.
 pub async fn find_violations(webhooks: &Webhooks) -> Result<Vec<Violation>, Error> {
-    let mut conn = webhooks.db.read().acquire().await?;
+    let mut conn = webhooks.db.primary().acquire().await?;
     Ok(store::health::violations(&mut conn, webhooks.clock.now() - LATE, LIMIT).await?)
 }

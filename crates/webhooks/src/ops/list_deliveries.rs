@@ -25,7 +25,7 @@ pub struct ListDeliveries {
 /// A page of deliveries, the newest first.
 pub async fn list_deliveries(webhooks: &Webhooks, query: ListDeliveries) -> Result<Page<Delivery>, Error> {
     let request = PageRequest::<ListKey>::parse(LIST, query.limit, query.cursor.as_deref())?;
-    let mut conn = webhooks.db.read().acquire().await?;
+    let mut conn = webhooks.db.primary().acquire().await?;
     let rows = store::deliveries::list(&mut conn, &query.filter, &request).await?;
     Ok(request.page(LIST, rows, |delivery| (delivery.created_at, delivery.id)))
 }
