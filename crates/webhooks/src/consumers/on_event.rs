@@ -26,12 +26,7 @@ pub(super) const KINDS: [&str; REGISTRY.len()] = {
 struct OnEvent(Clock);
 
 pub(super) fn consumer(webhooks: &Arc<Webhooks>) -> Consumer {
-    Consumer {
-        name: NAME,
-        kinds: &KINDS,
-        db: webhooks.db.clone(),
-        handler: Arc::new(OnEvent(webhooks.clock.clone())),
-    }
+    Consumer { name: NAME, kinds: &KINDS, db: webhooks.db.clone(), handler: Arc::new(OnEvent(webhooks.clock.clone())) }
 }
 
 #[async_trait]
