@@ -17,14 +17,15 @@ pub(crate) async fn try_lead(conn: &mut PgConnection) -> Result<bool, sqlx::Erro
 
 /// Prepares the relay's own session.
 ///
-/// Its commits need not wait for the disk: what a crash of the server undoes is done again, with the same numbers, because
-/// the events themselves are on disk before anyone can see them. And its few statements must not depend on what the
-/// statistics say of a table that changes faster than they do: right after a bulk of events, a plan that took the queue to
-/// be empty needed seconds for a batch instead of milliseconds.
+/// Its few statements must not depend on what the statistics say of a table that changes faster than they do: right after
+/// a bulk of events, a plan that took the queue to be empty needed seconds for a batch instead of milliseconds.
+///
+/// Its commits do wait for the disk: numbers that a crash of the server undoes could be given anew in another order, when an
+/// event of an earlier position was committed meanwhile, and the outside world has seen them.
 ///
 /// A session that says nothing for longer than `silence` is ended by the server, so that its lock is free for another.
 pub(crate) async fn prepare(conn: &mut PgConnection, silence: Option<Duration>) -> Result<(), sqlx::Error> {
-    for setting in ["synchronous_commit", "enable_nestloop", "enable_seqscan", "jit"] {
+    for setting in ["enable_nestloop", "enable_seqscan", "jit"] {
         sqlx::query!("SELECT set_config($1, 'off', false)", setting).fetch_one(&mut *conn).await?;
     }
     if let Some(silence) = silence {
