@@ -14,6 +14,7 @@ use kernel::{Clock, Scope, Scopes};
 use runtime::http::entry;
 use serde_json::{Value, json};
 use test_kit::TestDb;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -70,6 +71,14 @@ impl Answer {
 /// An instance at work; ends when dropped.
 pub struct Instance {
     stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Instance {
+    /// Ends it as a crash would: what is under way is cut off, no lease is given back.
+    pub fn kill(&self) {
+        self.running.abort();
+    }
 }
 
 impl Drop for Instance {
@@ -118,10 +127,15 @@ impl App {
         Self::run(webhooks)
     }
 
+    /// Begins to send with the role under test itself.
+    pub fn start_itself(&self) -> Instance {
+        Self::run(Arc::clone(&self.webhooks))
+    }
+
     fn run(webhooks: Arc<Webhooks>) -> Instance {
         let stop = CancellationToken::new();
-        tokio::spawn(dispatcher::run(webhooks, stop.clone()));
-        Instance { stop }
+        let running = tokio::spawn(dispatcher::run(webhooks, stop.clone()));
+        Instance { stop, running }
     }
 
     pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
