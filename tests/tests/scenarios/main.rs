@@ -8,3 +8,4 @@ mod logins;
 mod privacy;
 mod purchase;
 mod route_table;
+mod webhooks;

@@ -46,29 +46,58 @@ mod tests {
         serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
     }
 
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_772_366_400, 0).unwrap()
+    }
+
+    fn envelope(event: &events::EventType, data: Value) -> Envelope {
+        Envelope {
+            id: "0191f3a0-0000-7000-8000-000000000011".parse().unwrap(),
+            sequence: Some(17),
+            source: event.role.to_owned(),
+            kind: event.kind.to_owned(),
+            aggregate: event.aggregate.to_owned(),
+            aggregate_id: "0191f3a0-0000-7000-8000-000000000010".parse().unwrap(),
+            version: 3,
+            data,
+            occurred_at: noon(),
+            trace_parent: None,
+        }
+    }
+
+    /// The samples of the reference: JSON blocks that have a type.
+    fn documented() -> Vec<Value> {
+        let page = format!("{}/../../docs/webhooks.md", env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(page).unwrap();
+        let blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+        blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_reference_shows_each_type_as_it_is_sent() {
+        let shown = documented();
+        for event in events::REGISTRY {
+            let body: Value = serde_json::from_str(&of_event(&envelope(event, sample(event.kind)))).unwrap();
+            assert!(shown.contains(&body), "docs/webhooks.md lacks {body:#}");
+        }
+        let id = "0191f3a0-0000-7000-8000-000000000012".parse().unwrap();
+        let test: Value = serde_json::from_str(&of_test(id, noon())).unwrap();
+        assert!(shown.contains(&test), "docs/webhooks.md lacks {test:#}");
+        assert_eq!(shown.len(), events::REGISTRY.len() + 1);
+    }
+
     #[test]
     fn every_field_of_every_payload_comes_through() {
         for event in events::REGISTRY {
             let payload = sample(event.kind);
-            let envelope = Envelope {
-                id: Uuid::from_u128(1),
-                sequence: Some(7),
-                source: event.role.to_owned(),
-                kind: event.kind.to_owned(),
-                aggregate: event.aggregate.to_owned(),
-                aggregate_id: Uuid::from_u128(2),
-                version: 3,
-                data: payload.clone(),
-                occurred_at: DateTime::from_timestamp(1_772_366_400, 0).unwrap(),
-                trace_parent: None,
-            };
+            let envelope = envelope(event, payload.clone());
             let body: Value = serde_json::from_str(&of_event(&envelope)).unwrap();
             assert_eq!(
                 (&body["type"], &body["timestamp"]),
                 (&json!(event.kind), &json!("2026-03-01T12:00:00.000000Z"))
             );
-            assert_eq!(body["data"]["id"], json!(Uuid::from_u128(2)));
-            assert_eq!((&body["data"]["version"], &body["data"]["sequence"]), (&json!(3), &json!(7)));
+            assert_eq!(body["data"]["id"], json!(envelope.aggregate_id));
+            assert_eq!((&body["data"]["version"], &body["data"]["sequence"]), (&json!(3), &json!(17)));
             for (name, value) in payload.as_object().unwrap() {
                 assert!(!OWN_FIELDS.contains(&name.as_str()), "{}: {name} is taken", event.kind);
                 assert_eq!(body["data"][name], *value, "{}: {name}", event.kind);

@@ -47,7 +47,7 @@ async fn what_a_dead_instance_was_sending_is_sent_again_under_the_same_id() {
     receiver.answer_with(move |_| {
         tokio::task::block_in_place(|| {
             while gate.available_permits() == 0 {
-                std::thread::yield_now()
+                std::thread::yield_now();
             }
         });
         answer(200)

@@ -64,7 +64,7 @@ async fn raw(answer: &'static [u8], then_close: bool) -> String {
                 let _ = connection.read(&mut request).await;
                 let _ = connection.write_all(answer).await;
                 if !then_close {
-                    tokio::time::sleep(Duration::from_secs(600)).await;
+                    tokio::time::sleep(Duration::from_mins(10)).await;
                 }
             });
         }

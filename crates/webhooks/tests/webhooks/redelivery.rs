@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::receiver::Receiver;
+use crate::receiver::{Received, Receiver};
 use crate::support::{App, DELIVERIES, ENDPOINTS, event};
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_range_is_sent_again_in_order() {
     assert_eq!(app.post(&path, range("failed")).await.data(200)["redelivered"], 0);
     assert_eq!(app.post(&path, range("delivered")).await.data(200)["redelivered"], 3);
     app.all_done(endpoint).await;
-    let versions: Vec<_> = receiver.received()[4..].iter().map(|message| message.object()).collect();
+    let versions: Vec<_> = receiver.received()[4..].iter().map(Received::object).collect();
     assert_eq!(versions, [(late.to_string(), 1), (late.to_string(), 2), (late.to_string(), 3)]);
     let backwards = app.post(&path, json!({ "from": until, "until": from })).await;
     assert_eq!(backwards.detail(), ("until", "OUT_OF_RANGE"));

@@ -27,7 +27,7 @@ use crate::receiver::Receiver;
 pub const ENDPOINTS: &str = "/api/v1/admin/webhook-endpoints";
 pub const DELIVERIES: &str = "/api/v1/admin/webhook-deliveries";
 /// Time that something which must come has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The role under test.
 pub struct App {
