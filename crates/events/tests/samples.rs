@@ -66,6 +66,29 @@ fn every_event_of_the_registry_has_a_sample_that_reads_back() {
     }
 }
 
+/// What docs/events.md says about a kind, if anything.
+fn section<'a>(page: &'a str, kind: &str) -> Option<&'a str> {
+    let section = page.split("\n### ").find(|section| section.lines().next() == Some(kind))?;
+    Some(section.split("\n## ").next().unwrap_or(section))
+}
+
+#[test]
+fn the_reference_shows_every_event_with_its_sample() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.md");
+    let page = fs::read_to_string(path).unwrap();
+    for event in REGISTRY {
+        let section = section(&page, event.kind).unwrap_or_else(|| panic!("docs/events.md lacks {}", event.kind));
+        let shown = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+        let shown: Value = serde_json::from_str(shown).unwrap_or_else(|error| panic!("{}: {error}", event.kind));
+        let sample = sample(event.kind);
+        assert_eq!(shown, sample, "docs/events.md shows another {}", event.kind);
+        for field in sample.as_object().into_iter().flat_map(|fields| fields.keys()) {
+            assert!(section.contains(&format!("| `{field}` |")), "docs/events.md lacks `{field}` of {}", event.kind);
+        }
+    }
+    assert_eq!(page.matches("\n### ").count(), REGISTRY.len(), "docs/events.md has an event that is none");
+}
+
 #[test]
 fn names_in_the_registry_are_unique_and_begin_with_their_object() {
     let kinds: BTreeSet<_> = REGISTRY.iter().map(|event| event.kind).collect();
