@@ -41,7 +41,7 @@ pub struct Secrets {
 }
 
 /// What a script needs to know of a running shop.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Run {
     /// Base address of the API.
     pub api: String,
@@ -57,12 +57,41 @@ pub struct Run {
     pub databases: BTreeMap<String, String>,
     /// Addresses of the databases, by role, as the login that migrates.
     pub owners: BTreeMap<String, String>,
-    /// Process ids: `tradepost`, `postgres`.
+    /// Process ids: `tradepost`, `postgres`; with the roles apart `replica`, `redis`, `rabbitmq` too.
     pub pids: BTreeMap<String, u32>,
+    /// The processes of the roles, when those run apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleProcess>,
+    /// Address of Redis, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<String>,
+    /// Address of RabbitMQ, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rabbitmq: Option<String>,
+    /// Port of the databases' replica, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_port: Option<u16>,
+}
+
+/// An instance of a role as a process of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoleProcess {
+    /// The role.
+    pub role: String,
+    /// Which instance of it, from 1.
+    pub instance: usize,
+    /// Its process id; another after it was started again.
+    pub pid: u32,
+    /// Where it serves: the API for a gateway, the other roles else.
+    pub address: String,
+    /// Address of its metrics page; `/ready` is beside it.
+    pub metrics: String,
+    /// Its log.
+    pub log: PathBuf,
 }
 
 /// A login for development.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Login {
     /// Email.
     pub email: String,
@@ -111,7 +140,7 @@ impl DataFolder {
         }
     }
 
-    /// The installation's secrets, made at the first call. Passwords of logins that a later release added are made then.
+    /// The installation's secrets, made at the first call. What a later release added is made then.
     pub fn secrets(&self) -> anyhow::Result<Secrets> {
         let path = self.path.join("secrets.json");
         if !path.exists() {
@@ -122,7 +151,7 @@ impl DataFolder {
         let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let mut secrets: Secrets =
             serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-        if secrets.add_missing_passwords() {
+        if secrets.add_missing() {
             self.write_private("secrets.json", &secrets)?;
         }
         Ok(secrets)
@@ -170,7 +199,9 @@ impl DataFolder {
         let Some(run) = run else {
             bail!("no shop runs in {}: start it with `./dev up --detach`", self.path.display());
         };
-        self.settings_with(file, flags, &run.databases, &run.owners)
+        let brokers = [("TRADEPOST__REDIS__URL", run.redis), ("TRADEPOST__RABBITMQ__URL", run.rabbitmq)];
+        let brokers = brokers.into_iter().filter_map(|(name, url)| Some((name.to_owned(), url?)));
+        self.settings_over(file, flags, &run.databases, &run.owners, brokers.collect())
     }
 
     /// The settings with databases at the given addresses, by role.
@@ -181,12 +212,23 @@ impl DataFolder {
         databases: &BTreeMap<String, String>,
         owners: &BTreeMap<String, String>,
     ) -> anyhow::Result<Settings> {
+        self.settings_over(file, flags, databases, owners, BTreeMap::new())
+    }
+
+    fn settings_over(
+        &self,
+        file: Option<PathBuf>,
+        flags: Vec<(String, String)>,
+        databases: &BTreeMap<String, String>,
+        owners: &BTreeMap<String, String>,
+        brokers: BTreeMap<String, String>,
+    ) -> anyhow::Result<Settings> {
         let mut sources = Sources::of_process(file, flags)?;
         let addresses = [("URL", databases), ("OWNER_URL", owners)].into_iter().flat_map(|(key, urls)| {
             urls.iter()
                 .map(move |(role, url)| (format!("TRADEPOST__DATABASES__{}__{key}", role.to_uppercase()), url.clone()))
         });
-        for (variable, value) in self.secrets()?.settings.into_iter().chain(addresses) {
+        for (variable, value) in self.secrets()?.settings.into_iter().chain(addresses).chain(brokers) {
             sources.environment.entry(variable).or_insert(value);
         }
         Ok(runtime::config::load(&sources)?)
@@ -221,20 +263,23 @@ impl Secrets {
         let people = ["admin@tradepost.example", "customer@tradepost.example"];
         let logins = people.map(|email| (email.to_owned(), crypto::random_token()[..20].to_owned())).into();
         let mut secrets = Self { settings, database_passwords: BTreeMap::new(), logins };
-        secrets.add_missing_passwords();
+        secrets.add_missing();
         secrets
     }
 
-    /// Makes passwords of database logins that have none; tells whether there were any.
-    fn add_missing_passwords(&mut self) -> bool {
-        let known = self.database_passwords.len();
+    /// Makes what a later release added: passwords of database logins, the secret between roles. Tells whether something
+    /// was missing.
+    fn add_missing(&mut self) -> bool {
+        let known = self.database_passwords.len() + self.settings.len();
+        let secret = || KeyringConfig::generate().index_key.expose().to_owned();
+        self.settings.entry("TRADEPOST__INTERNAL__SECRET".to_owned()).or_insert_with(secret);
         for role in DATABASE_ROLES {
             let names = pg::bootstrap::Names::new("tradepost", role);
             for login in [names.owner, names.app, names.read] {
                 self.database_passwords.entry(login).or_insert_with(crypto::random_token);
             }
         }
-        self.database_passwords.len() > known
+        self.database_passwords.len() + self.settings.len() > known
     }
 
     /// The password of a database login.

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`cli`] | the command line, a file a command |
 //! | [`settings`] | every setting, a section a concern |
-//! | [`shop`] | the roles wired together in one process |
+//! | [`shop`] | the roles of a process, all or some, wired together |
+//! | [`split`] | a shop on this machine with its roles apart: its processes and servers |
 //! | [`catalog`], [`development`] | what a shop on this machine starts with: sample catalog, logins |
 //! | [`data_folder`] | the folder of a shop on this machine: secrets, lock, `run.json`; its servers are of the crate `servers` |
 //! | [`doctor`] | whether the books are right |
@@ -16,3 +17,4 @@ pub mod development;
 pub mod doctor;
 pub mod settings;
 pub mod shop;
+pub mod split;

@@ -9,9 +9,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{ShopArgs, print};
 use crate::data_folder::{self, DataFolder};
+use crate::split::{self, leftovers};
 
 /// How long a shop has to end by itself.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// End a shop that was started with `up --detach`.
 #[derive(clap::Args)]
@@ -35,6 +36,13 @@ impl Down {
             for name in ["secrets.json", "run.json", "tradepost.log", "catalog-loaded", "lock"] {
                 remove(&folder.path().join(name))?;
             }
+            for name in [split::LOGS, split::CERTIFICATES] {
+                let folder = folder.path().join(name);
+                if folder.exists() {
+                    std::fs::remove_dir_all(&folder)
+                        .with_context(|| format!("{} cannot be removed", folder.display()))?;
+                }
+            }
             // Only what is ours is removed: a folder that holds other things stays.
             let _ = std::fs::remove_dir(folder.path());
             print(format_args!("Erased the data in {}", folder.path().display()))?;
@@ -46,7 +54,7 @@ impl Down {
 /// Ends the process that holds the folder's lock, if one does.
 async fn end(folder: &DataFolder) -> anyhow::Result<()> {
     if folder.lock()?.is_some() {
-        folder.remove_run()?;
+        leftovers::end(folder).await?;
         print(format_args!("Nothing runs in {}", folder.path().display()))?;
         return Ok(());
     }

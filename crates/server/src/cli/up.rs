@@ -16,12 +16,14 @@ use servers::Server;
 use servers::postgres::{self, PostgresOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::ShopArgs;
 use super::migrate::owner_pool;
+use super::{ShopArgs, WrongArguments};
 use crate::data_folder::{self, DATABASE_ROLES, DataFolder, Run, Secrets};
 use crate::settings::Settings;
 use crate::shop::{Here, Listeners, SCHEMAS, Shop};
+use crate::split::{self, Plan, Wishes, leftovers};
 use crate::{catalog, development};
 
 /// Time that requests and jobs have to finish at the end.
@@ -42,6 +44,12 @@ pub struct Up {
     /// Catalog that an empty shop starts with: a file for `import products`, or `none`
     #[arg(long, value_name = "FILE|none")]
     catalog: Option<String>,
+    /// Run each role as a process of its own, with a replica of the databases, Redis and RabbitMQ
+    #[arg(long)]
+    split: bool,
+    /// Instances of a role, such as orders=2,products=2; one of those that aren't named
+    #[arg(long, value_name = "ROLE=N,...", value_delimiter = ',', requires = "split")]
+    instances: Vec<String>,
     /// Folder of PostgreSQL's programs, instead of looking for them
     #[arg(long, value_name = "DIR", env = "TRADEPOST_POSTGRES_BIN")]
     postgres_bin: Option<PathBuf>,
@@ -60,6 +68,7 @@ impl Up {
         // What is wrong with the arguments is said before anything is started.
         Settings::load(shop.config.clone(), shop.set.clone())?;
         catalog::check(self.catalog.as_deref())?;
+        let plan = Plan::new(&self.instances).map_err(|error| WrongArguments(format!("--instances: {error:#}")))?;
         let path = shop.data.clone().unwrap_or_else(|| PathBuf::from(data_folder::DEFAULT));
         let folder = DataFolder::open(&path)?;
         if self.detach {
@@ -70,13 +79,50 @@ impl Up {
         };
         // Held until this process is gone: that is what `down` waits for.
         std::mem::forget(lock);
-        folder.remove_run()?;
+        leftovers::end(&folder).await?;
         let mut told_to_end = tokio::spawn(runtime::signal::wait());
+        if self.split {
+            return self.run_split(plan, shop, &folder, told_to_end).await;
+        }
         say("Starting PostgreSQL");
         // Not cut off by a signal: half-started, it would be left behind.
         let mut postgres = self.start_postgres(&folder).await?;
         let outcome = self.run_on(&mut postgres, &mut told_to_end, shop, &folder).await;
         postgres.stop().await?;
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    /// Runs each role as a process of its own.
+    async fn run_split(
+        self,
+        plan: Plan,
+        args: &ShopArgs,
+        folder: &DataFolder,
+        signal: JoinHandle<std::io::Result<()>>,
+    ) -> anyhow::Result<ExitCode> {
+        let settings = Settings::load(args.config.clone(), args.set.clone())?;
+        let telemetry = runtime::telemetry::init(&settings.telemetry)?;
+        let config = args.config.as_ref().map(std::fs::canonicalize).transpose().context("the settings file")?;
+        let wishes = Wishes {
+            plan,
+            port: self.port,
+            catalog: self.catalog,
+            postgres_bin: self.postgres_bin,
+            config,
+            set: args.set.clone(),
+        };
+        let told_to_end = CancellationToken::new();
+        let waiting = tokio::spawn({
+            let told_to_end = told_to_end.clone();
+            async move {
+                let outcome = signal.await;
+                told_to_end.cancel();
+                outcome
+            }
+        });
+        let outcome = split::run(wishes, folder, told_to_end, |run| summary::print(run, folder)).await;
+        waiting.abort();
+        telemetry.shutdown().await;
         outcome.map(|()| ExitCode::SUCCESS)
     }
 
@@ -134,7 +180,7 @@ impl Up {
         let base = format!("http://{api}");
         let graphql = format!("{base}/api/v1/graphql");
         let metrics = format!("http://{metrics}/metrics");
-        let run = Run { api: base, graphql, metrics, admin, customer, databases, owners, pids };
+        let run = Run { api: base, graphql, metrics, admin, customer, databases, owners, pids, ..Run::default() };
         Ok(Running { shop, telemetry, run })
     }
 
@@ -174,8 +220,8 @@ async fn bind_near(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-/// Databases and logins of every role; gives the addresses of the runtime logins and of the owners.
-async fn make_databases(
+/// Makes databases and logins of every role; gives the addresses of the runtime logins and of the owners.
+pub async fn make_databases(
     secrets: &Secrets,
     postgres: &Server,
 ) -> anyhow::Result<(BTreeMap<String, String>, BTreeMap<String, String>)> {
@@ -203,7 +249,8 @@ fn plain(url: &Secret) -> String {
     url.split_once('?').map_or(url, |(address, _)| address).to_owned()
 }
 
-async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+/// Applies every migration that is missing.
+pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     for schema in SCHEMAS {
         let owner = owner_pool(settings, schema.role).await?;
         let steps =

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 
 use super::{PROGRESS, say, summary};
 use crate::data_folder::DataFolder;
+use crate::split::leftovers;
 
 /// How often we look whether the shop is ready.
 const POLL: Duration = Duration::from_millis(50);
@@ -22,7 +23,7 @@ pub async fn start(folder: &DataFolder) -> anyhow::Result<ExitCode> {
     if folder.lock()?.is_none() {
         bail!("a shop runs in {} already: `./dev down` ends it", folder.path().display());
     }
-    folder.remove_run()?;
+    leftovers::end(folder).await?;
     let log = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(folder.log());
     let log = log.with_context(|| format!("{} cannot be written", folder.log().display()))?;
     let mut child = spawn(log)?;

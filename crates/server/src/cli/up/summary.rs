@@ -5,6 +5,7 @@ use crate::data_folder::{DataFolder, Run};
 /// Prints it to stdout.
 pub fn print(run: &Run, folder: &DataFolder) {
     let Run { api, graphql, metrics, admin, customer, .. } = run;
+    let processes = processes(run);
     println!(
         "
 Tradepost is ready.
@@ -13,7 +14,7 @@ Tradepost is ready.
   GraphQL   {graphql}   page: {api}/graphql
   Metrics   {metrics}
   Data      {folder}
-
+{processes}
   Staff     {admin}   {admin_password}
   Customer  {customer}   {customer_password}
 
@@ -27,6 +28,16 @@ A purchase, to paste into a shell as it stands:
         customer_password = customer.password,
         tour = tour(run),
     );
+}
+
+/// A line for each process of a shop whose roles run apart.
+fn processes(run: &Run) -> String {
+    let lines = run.roles.iter().map(|process| {
+        let (name, log) = (format!("{}-{}", process.role, process.instance), process.log.display());
+        format!("  {name:<12}{:<26}{log}\n", process.address)
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// Shell lines that end in a placed and paid order: curl and sed, nothing else. README.md has the same.
