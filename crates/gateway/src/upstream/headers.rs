@@ -47,6 +47,8 @@ pub fn of_request(headers: &mut HeaderMap) {
     // HTTP/2 has it in the address. The listener has said "continue" already.
     headers.remove(header::HOST);
     headers.remove(header::EXPECT);
+    // Said anew of what is sent: a body that nobody reads is not.
+    headers.remove(header::CONTENT_LENGTH);
     if let Ok(id) = HeaderValue::from_str(&entry::current().id) {
         headers.insert(entry::REQUEST_ID, id);
     }
@@ -64,6 +66,16 @@ pub fn left(until: Instant) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_length_of_the_clients_body_is_not_passed_off_as_ours() {
+        let mut headers = HeaderMap::from_iter([
+            (header::CONTENT_LENGTH, HeaderValue::from_static("2")),
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        ]);
+        of_request(&mut headers);
+        assert!(!headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::CONTENT_TYPE));
+    }
 
     #[test]
     fn what_is_for_the_next_hop_or_ours_does_not_pass() {

@@ -78,10 +78,10 @@ impl Layout {
 fn place(wishes: &Wishes) -> anyhow::Result<Vec<Placed>> {
     let address = |port: u16| format!("{}:{port}", Ipv4Addr::LOCALHOST);
     let mut port_of_edge = Some(match wishes.port {
+        Some(0) => ports::choose(None)?,
         Some(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .and_then(|listener| listener.local_addr())
-            .with_context(|| format!("port {port} cannot be listened on: choose another with --port, or none"))?
-            .port(),
+            .map(|_| port)
+            .with_context(|| format!("port {port} cannot be listened on: choose another with --port, or none"))?,
         None => ports::choose(Some(USUAL_PORT))?,
     });
     let mut placed = Vec::new();

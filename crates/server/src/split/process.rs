@@ -51,6 +51,8 @@ impl Process {
         while !stop.is_cancelled() {
             match self.start() {
                 Ok(mut child) => {
+                    // Waiting would close it.
+                    let _input = child.stdin.take();
                     state.set_process(self.role, self.instance, child.id().unwrap_or_default());
                     tokio::select! {
                         status = child.wait() => {
