@@ -35,7 +35,8 @@ const BEHIND_WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that know all others.
-const FREE: &[&str] = &["tradepost", "tradepost-test-kit", "tradepost-tests", "tradepost-bench", "xtask"];
+const FREE: &[&str] =
+    &["tradepost", "tradepost-test-kit", "tradepost-tests", "tradepost-bench", "tradepost-chaos", "xtask"];
 
 /// Every import that breaks a rule.
 pub fn findings(metadata: &Metadata) -> Vec<String> {

@@ -17,7 +17,13 @@ pub fn failure(error: &Error) -> Failure {
 /// Whether the database cannot answer at the moment, so that the same work may succeed later.
 pub fn is_unavailable(error: &Error) -> bool {
     match error {
-        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+        // A connection that was cut off in the middle of a message shows as a breach of the protocol.
+        Error::Protocol(_)
+        | Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
         Error::Database(cause) => cause.code().is_some_and(|code| {
             // Connection lost (08), out of resources or connections (53), shut down or cancelled (57), the transaction
             // lost against another (40), a lock was not free in time (55P03).

@@ -67,7 +67,11 @@ async fn a_replica_follows_over_crashes_and_is_made_anew_when_it_can_not() {
     wait_for_rows(&replica, 1).await;
     let mut connection = PgConnection::connect(superuser_url(&replica, "postgres").expose_secret()).await.unwrap();
     let refused = sqlx::query("INSERT INTO kept VALUES (0)").execute(&mut connection).await.unwrap_err();
-    assert_eq!(refused.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("25006"), "{refused}");
+    assert_eq!(
+        refused.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+        Some("25006"),
+        "{refused}"
+    );
 
     // The primary crashes and comes back where it was.
     let port = primary.port();
