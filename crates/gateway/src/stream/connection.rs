@@ -96,8 +96,10 @@ impl Connection {
         loop {
             let behind = self.behind();
             let (hub, due) = (Arc::clone(&self.stream), self.next_moment());
+            let ended = self.place.ended().clone();
             tokio::select! {
                 () = closing.cancelled() => return Err(Cut::Restart),
+                () = ended.cancelled() => return Err(Cut::SessionEnded),
                 () = self.outlet.overflow.notified() => return Err(Cut::TooSlow),
                 message = self.socket.recv() => self.hear(message).await?,
                 _ = queued.recv_many(&mut batch, BATCH) => self.send_live(&mut batch).await?,
@@ -279,6 +281,7 @@ impl Connection {
         behind: Option<(Arc<Source>, i64)>,
         page: Result<Vec<Arc<Event>>, Failure>,
     ) -> Result<(), Cut> {
+        self.check_session()?;
         let Some((source, _)) = behind else { return Ok(()) };
         let events = page.unwrap_or_else(|failure| {
             tracing::debug!(source = source.name, %failure, "a page for a client can't be read yet");
@@ -379,14 +382,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the connection of a session that was ended since its token was taken.
+    /// Fails when the session has ended: which of all that is ready comes first is left to chance, but not this.
     fn check_session(&self) -> Result<(), Cut> {
-        let ended = self.stream.verifier.ended_sessions();
-        if self.token.as_ref().is_some_and(|token| ended.has(token.session)) { Err(Cut::SessionEnded) } else { Ok(()) }
+        if self.place.ended().is_cancelled() { Err(Cut::SessionEnded) } else { Ok(()) }
     }
 
     async fn beat(&mut self, queued: &mpsc::Receiver<Arc<Event>>) -> Result<(), Cut> {
-        self.check_session()?;
         let beat = Duration::from_secs(self.stream.config.heartbeat_seconds);
         if self.heard_at.elapsed() > beat * 2 {
             return Err(Cut::Idle);

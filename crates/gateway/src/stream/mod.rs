@@ -9,7 +9,7 @@
 //! | [`topic`] | what can be followed, and who may |
 //! | [`protocol`] | what client and server say to each other besides events |
 //! | [`connection`] | one connection: its subscriptions, its token, its pace |
-//! | [`places`] | bounds on the number of connections |
+//! | [`places`] | bounds on the number of connections, and the end of those whose session has ended |
 //! | [`config`] | settings |
 //!
 //! # How nothing is lost or doubled
@@ -55,7 +55,7 @@ impl Stream {
     /// The stream of `hub` as `config` says.
     pub fn new(config: &GatewayConfig, hub: Arc<Hub>, verifier: TokenVerifier) -> Arc<Self> {
         let stream = config.stream.clone();
-        let places = Arc::new(Places::new(&stream));
+        let places = Places::new(&stream, verifier.ended_sessions());
         Arc::new(Self { hub, verifier, config: stream, places, cors: config.cors.clone() })
     }
 

@@ -1,11 +1,13 @@
-//! Bounds on the number of connections: in all, from one address, of one session.
+//! Who is connected: bounds on the number in all, from one address, of one session; and which session has ended.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crypto::EndedSessions;
 use kernel::{ErrorKind, Failure};
 use metrics::{counter, gauge};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::config::StreamConfig;
@@ -17,13 +19,21 @@ pub struct Places {
     max_per_address: usize,
     max_per_session: usize,
     taken: Mutex<Taken>,
+    ended: Arc<EndedSessions>,
 }
 
 #[derive(Default)]
 struct Taken {
     all: usize,
     addresses: HashMap<u64, usize>,
-    sessions: HashMap<Uuid, usize>,
+    sessions: HashMap<Uuid, OfSession>,
+}
+
+/// The connections of one session.
+#[derive(Default)]
+struct OfSession {
+    count: usize,
+    ended: CancellationToken,
 }
 
 /// One connection's place, free again when dropped.
@@ -31,17 +41,28 @@ pub struct Place {
     places: Arc<Places>,
     address: u64,
     session: Option<Uuid>,
+    ended: CancellationToken,
 }
 
 impl Places {
-    /// As many as `config` says.
-    pub fn new(config: &StreamConfig) -> Self {
-        Self {
+    /// As many as `config` says, told of the sessions that end.
+    pub fn new(config: &StreamConfig, ended: &Arc<EndedSessions>) -> Arc<Self> {
+        let places = Arc::new(Self {
             max: config.max_connections,
             max_per_address: config.max_connections_per_address,
             max_per_session: config.max_connections_per_session,
             taken: Mutex::default(),
-        }
+            ended: Arc::clone(ended),
+        });
+        let told = Arc::downgrade(&places);
+        ended.on_end(move |session| {
+            if let Some(places) = told.upgrade()
+                && let Some(of_session) = places.lock().sessions.get(&session)
+            {
+                of_session.ended.cancel();
+            }
+        });
+        places
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -70,7 +91,7 @@ impl Places {
         *of_address += 1;
         taken.all += 1;
         show(&taken);
-        Ok(Place { places: Arc::clone(self), address, session: None })
+        Ok(Place { places: Arc::clone(self), address, session: None, ended: CancellationToken::new() })
     }
 }
 
@@ -82,15 +103,26 @@ impl Place {
         }
         let mut taken = self.places.lock();
         let of_session = taken.sessions.entry(session).or_default();
-        if *of_session >= self.places.max_per_session {
+        if of_session.count >= self.places.max_per_session {
             counter!("stream_refused_total", "bound" => "session").increment(1);
             return Err(too_many());
         }
-        *of_session += 1;
+        of_session.count += 1;
+        self.ended = of_session.ended.clone();
         if let Some(before) = self.session.replace(session) {
-            leave(&mut taken.sessions, &before);
+            leave_session(&mut taken.sessions, &before);
+        }
+        drop(taken);
+        // It may have ended since its token was checked, before anybody could be told here.
+        if self.places.ended.has(session) {
+            self.ended.cancel();
         }
         Ok(())
+    }
+
+    /// Cancelled when the session of this connection has ended.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.ended
     }
 }
 
@@ -98,19 +130,24 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
         taken.all -= 1;
-        leave(&mut taken.addresses, &self.address);
+        if let Some(of_address) = taken.addresses.get_mut(&self.address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                taken.addresses.remove(&self.address);
+            }
+        }
         if let Some(session) = self.session {
-            leave(&mut taken.sessions, &session);
+            leave_session(&mut taken.sessions, &session);
         }
         show(&taken);
     }
 }
 
-fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
+fn leave_session(sessions: &mut HashMap<Uuid, OfSession>, session: &Uuid) {
+    if let Some(of_session) = sessions.get_mut(session) {
+        of_session.count -= 1;
+        if of_session.count == 0 {
+            sessions.remove(session);
         }
     }
 }

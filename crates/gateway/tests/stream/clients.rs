@@ -158,3 +158,27 @@ async fn a_gateway_that_stops_says_when_to_come_back() {
     drop(client);
     stopping.await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_session_ends_its_quiet_connections_and_no_others() {
+    // No heartbeat comes while the test waits.
+    let edge = Edge::start_with(|config| config.heartbeat_seconds = 3_600).await;
+    let user = Uuid::new_v4();
+    let [ended, kept] = [(); 2].map(|()| edge.token(user, &[Scope::Customer], 600));
+    let mut by_header = edge.connect(Some(&ended)).await;
+    let mut by_message = edge.connect(None).await;
+    by_message.say(json!({ "type": "authenticate", "token": ended })).await;
+    assert_eq!(by_message.next().await["type"], "authenticated");
+    let mut other = edge.connect(Some(&kept)).await;
+    let mut refreshed = edge.connect(Some(&ended)).await;
+    refreshed.say(json!({ "type": "authenticate", "token": kept })).await;
+    assert_eq!(refreshed.next().await["type"], "authenticated");
+    edge.end_session(&ended);
+    for client in [&mut by_header, &mut by_message] {
+        assert_eq!(client.closed().await, Some((4002, "SESSION_ENDED".into())));
+    }
+    for client in [&mut other, &mut refreshed] {
+        client.say(json!({ "type": "ping" })).await;
+        assert_eq!(client.next().await["type"], "pong", "another session goes on");
+    }
+}

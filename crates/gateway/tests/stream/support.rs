@@ -82,6 +82,7 @@ pub struct Edge {
     pub orders: Arc<Log>,
     pub products: Arc<Log>,
     pub tasks: Tasks,
+    verifier: TokenVerifier,
     signing: TokenConfig,
 }
 
@@ -116,7 +117,7 @@ impl Edge {
         let address = listener.local_addr().unwrap();
         let service = gateway.router().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Self { address, hub, orders, products, tasks, signing }
+        Self { address, hub, orders, products, tasks, verifier, signing }
     }
 
     /// A token of `user` that is good for `seconds`.
@@ -130,6 +131,12 @@ impl Edge {
             scopes: scopes.iter().copied().collect(),
         };
         TokenSigner::new(&self.signing, clock).unwrap().issue(&claims)
+    }
+
+    /// Ends the session of `token`, as signing out does.
+    pub fn end_session(&self, token: &str) {
+        let session = self.verifier.verify(token).unwrap().session;
+        self.verifier.ended_sessions().add(session, Utc::now() + TimeDelta::hours(1));
     }
 
     /// An order's event, written and published.
