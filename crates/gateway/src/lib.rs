@@ -11,7 +11,7 @@
 //! | [`document`] | the OpenAPI document of all roles together |
 //! | [`upstream`] | the roles that run elsewhere: their instances, retries, what is answered while they are away |
 //! | [`stream`] | the WebSocket: live events and the log behind them |
-//! | [`pages`] | the pages that show the API: `/`, `/docs`, `/graphql` |
+//! | [`pages`] | the pages that show the API: `/`, `/docs`, `/graphql`, `/live-orders` |
 //! | [`metrics_page`] | Prometheus' page, for a listener of its own |
 //!
 //! The layers, from the outside in: [`shield`], `runtime::http::entry` (request id, panics), [`admission`], and then the

@@ -1,5 +1,5 @@
-//! Pages that show the API: a first page, the OpenAPI document at `/docs`, a GraphQL page at `/graphql`. All that they
-//! load comes from the binary.
+//! Pages that show the API: a first page, the OpenAPI document at `/docs`, a GraphQL page at `/graphql`, the stream at
+//! `/live-orders`. All that they load comes from the binary.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsa
     font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// A new release brings new files under the same names.
 const CACHE: &str = "public, max-age=300";
+/// The client that the guide shows is the one that the page runs.
+const STREAM_CLIENT: &[u8] = include_bytes!("../../../docs/examples/stream.mjs");
 
 #[derive(Embed)]
 #[folder = "../../web"]
@@ -28,6 +30,8 @@ pub fn router() -> Router {
         .route("/", get(|| async { file("index.html") }))
         .route("/docs", get(|| async { file("docs.html") }))
         .route("/graphql", get(|| async { file("graphql.html") }))
+        .route("/live-orders", get(|| async { file("live-orders.html") }))
+        .route("/web/stream.mjs", get(|| async { page("text/javascript", STREAM_CLIENT.into()) }))
         .route("/web/swagger-ui/{name}", get(|Path(name): Path<String>| async move { swagger_ui(&name) }))
         .route("/web/{*path}", get(|Path(path): Path<String>| async move { file(&path) }))
 }

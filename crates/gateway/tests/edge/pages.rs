@@ -7,7 +7,7 @@ use crate::fixture::Shop;
 #[tokio::test]
 async fn all_that_a_page_loads_is_in_the_binary() {
     let shop = Shop::new();
-    for page in ["/", "/docs", "/graphql"] {
+    for page in ["/", "/docs", "/graphql", "/live-orders"] {
         let answer = shop.get(page).await;
         assert_eq!(answer.status, StatusCode::OK, "{page}");
         assert_eq!(answer.header("content-type"), "text/html", "{page}");
@@ -25,7 +25,7 @@ async fn all_that_a_page_loads_is_in_the_binary() {
 #[tokio::test]
 async fn scripts_come_from_files_of_ours_alone() {
     let shop = Shop::new();
-    for page in ["/", "/docs", "/graphql"] {
+    for page in ["/", "/docs", "/graphql", "/live-orders"] {
         let answer = shop.get(page).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe-eval"), "{policy}");
@@ -39,4 +39,14 @@ async fn nothing_outside_of_the_folder_is_served() {
     for path in ["/web/../Cargo.toml", "/web/%2e%2e/Cargo.toml", "/web//etc/passwd", "/web/vendor"] {
         assert_eq!(shop.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_page_of_live_orders_runs_the_client_of_the_guide() {
+    let shop = Shop::new();
+    let page = shop.get("/web/live-orders.js").await;
+    assert!(page.text.contains(r#"from "/web/stream.mjs""#), "{}", page.text);
+    let client = shop.get("/web/stream.mjs").await;
+    assert_eq!((client.status, client.header("content-type")), (StatusCode::OK, "text/javascript"));
+    assert!(client.text.contains("export function follow("));
 }
