@@ -8,4 +8,5 @@ mod logins;
 mod privacy;
 mod purchase;
 mod route_table;
+mod stream;
 mod webhooks;
