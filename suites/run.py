@@ -115,7 +115,7 @@ class Suites:
 
     def buf(self) -> tuple[str, bool]:
         program = self.tools.node("buf") / "node_modules/.bin/buf"
-        documents, released = ROOT / "crates/contracts/proto", ROOT / "docs/api/proto"
+        documents, released = ROOT / "crates/contracts/proto", ROOT / "docs/proto"
         lint, breaking = self.reports / "buf-lint.txt", self.reports / "buf-breaking.txt"
         lint_code, _ = captured([program, "lint"], lint, cwd=documents)
         breaking_code, _ = captured([program, "breaking", "--against", released], breaking, cwd=documents)
