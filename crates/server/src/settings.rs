@@ -113,15 +113,6 @@ impl Settings {
 
     /// What the types alone don't say, for a process with these roles.
     pub fn check(&self, here: &Here) -> anyhow::Result<()> {
-        ensure!(!self.tokens.issuer.is_empty(), "tokens.issuer is empty: the public address of this installation");
-        ensure!(!self.tokens.audience.is_empty(), "tokens.audience is empty: whom the access tokens are for");
-        if here.has(Role::Users) {
-            self.users.check()?;
-            crypto::TokenSigner::new(&self.tokens, kernel::Clock::system()).context("tokens")?;
-        }
-        if here.has(Role::Webhooks) {
-            self.webhooks.check()?;
-        }
         for role in here.serving().map(Role::as_str) {
             ensure!(
                 !self.keyring.index_key.expose().is_empty(),
@@ -134,6 +125,15 @@ impl Settings {
                 "databases.{role}.url is not set (TRADEPOST__DATABASES__{}__URL)",
                 role.to_uppercase()
             );
+        }
+        ensure!(!self.tokens.issuer.is_empty(), "tokens.issuer is empty: the public address of this installation");
+        ensure!(!self.tokens.audience.is_empty(), "tokens.audience is empty: whom the access tokens are for");
+        if here.has(Role::Users) {
+            self.users.check()?;
+            crypto::TokenSigner::new(&self.tokens, kernel::Clock::system()).context("tokens")?;
+        }
+        if here.has(Role::Webhooks) {
+            self.webhooks.check()?;
         }
         if here.is_whole() { Ok(()) } else { self.check_apart(here) }
     }

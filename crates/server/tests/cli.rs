@@ -340,7 +340,8 @@ async fn a_pending_migration_is_refused_until_it_is_made() {
 
     let mut serving = shop.serve().stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(serving.stderr.take().unwrap()).lines();
-    let address = log.find_map(|line| Some(line.unwrap().split_once("address=")?.1.to_owned())).unwrap();
+    let address =
+        log.find_map(|line| Some(line.unwrap().split_once("address=")?.1.trim_matches('"').to_owned())).unwrap();
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let ready = reqwest::get(format!("http://{address}/ready")).await.unwrap();
     assert!(ready.status().is_success());
