@@ -10,7 +10,7 @@ use test_kit::Replicated;
 use crate::support::Shop;
 
 const NAME: &str = "query ($slug: String!) { product(slug: $slug) { name } }";
-const RENAME: &str = "mutation ($input: ProductUpdateInput!) { productUpdate(input: $input) { userErrors { code } } }";
+const RENAME: &str = "mutation ($id: UUID!, $input: ProductUpdateInput!) { productUpdate(id: $id, input: $input) { userErrors { code } } }";
 
 /// A shop on a primary and a replica, with a product called `mug` that both have.
 struct Pair {
@@ -43,9 +43,8 @@ impl Pair {
     }
 
     async fn rename(&self, name: &str) {
-        let input = json!({ "id": self.product, "name": name });
-        let answer =
-            self.shop.post(&json!({ "query": RENAME, "variables": { "input": input } }), Some(&self.writer)).await;
+        let variables = json!({ "id": self.product, "input": { "name": name } });
+        let answer = self.shop.post(&json!({ "query": RENAME, "variables": variables }), Some(&self.writer)).await;
         assert_eq!(answer.body["data"]["productUpdate"]["userErrors"], json!([]), "{}", answer.body);
     }
 }
