@@ -1,6 +1,7 @@
 //! A client of the shop.
 
 use std::sync::Once;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use reqwest::{Client, StatusCode};
@@ -8,6 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Variant;
+
+/// How long a checkout may take to end, and the pause before it is asked for again.
+const PATIENCE: Duration = Duration::from_mins(2);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// A client: a guest until it signs in.
 #[derive(Clone)]
@@ -49,7 +54,9 @@ impl Buyer {
     pub fn new(api: &str) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
-        Self { api: api.to_owned(), client: Client::new(), token: None }
+        // Less than the shop keeps an idle connection: a request must not meet its end.
+        let client = Client::builder().pool_idle_timeout(Duration::from_secs(3)).build().expect("a client is made");
+        Self { api: api.to_owned(), client, token: None }
     }
 
     /// The same client, signed in.
@@ -133,6 +140,24 @@ impl Buyer {
         self.put(&format!("{base}/shipping-option"), json!({ "option": option })).await.expect(200);
         self.post(&format!("{base}/payment-sessions"), json!({ "provider": "manual" })).await.expect(200);
         id
+    }
+
+    /// Asks for the cart to become an order, again and again while the answer is that it is not known yet, as a client does
+    /// that wants to know.
+    pub async fn complete_for_sure(&self, cart: &str) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.complete(cart, None).await;
+            let is_open = match answer.status.as_u16() {
+                409 => answer.body["code"] == "CHECKOUT_IN_PROGRESS",
+                status => matches!(status, 503 | 504),
+            };
+            if !is_open {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "the checkout does not end: {:#}", answer.body);
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Asks for the cart to become an order.

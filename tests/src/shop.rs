@@ -1,36 +1,46 @@
-//! A whole shop in this process.
+//! A whole shop in this process, its roles spread as a topology says.
 
 use std::io::Cursor;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crypto::{KeyringConfig, TokenConfig, TokenSigner};
+use futures_util::future::join_all;
 use kernel::Context;
 use pg::DatabaseConfig;
 use products::ops::ImportOptions;
+use runtime::http::Role;
 use runtime::telemetry::{Metrics, Telemetry, TelemetryConfig};
 use serde_json::json;
-use test_kit::TestDb;
-use tokio::net::TcpListener;
+use test_kit::{Authority, TestDb};
 use tokio_util::sync::CancellationToken;
 use tradepost::data_folder::Login;
 use tradepost::settings::{Databases, Settings};
-use tradepost::shop::{Here, Listeners, Roles, Shop};
+use tradepost::shop::{Roles, Shop};
 use tradepost::{development, doctor};
 use uuid::Uuid;
 
-use crate::Buyer;
+use crate::topology::{Place, Places};
+use crate::{Buyer, Topology};
 
 /// Time that set-up calls may take.
 const BUDGET: Duration = Duration::from_mins(1);
 
-/// Every role in this process, on databases of its own, behind a real socket.
+/// A shop on databases of its own, behind real sockets.
 pub struct TestShop {
-    /// Base address.
-    pub api: String,
-    /// The settings it runs with.
+    /// Base addresses of its gateways.
+    pub apis: Vec<String>,
+    /// The settings of the shop as a whole.
     pub settings: Settings,
-    shop: Shop,
+    /// Addresses of the internal listeners, with the role behind each.
+    pub internal: Vec<(Role, String)>,
+    /// Who signed the certificates of the places, where they speak TLS.
+    pub authority: Option<Authority>,
+    shops: Vec<Shop>,
+    /// The roles once more, idle: what commands use on a shop that runs.
+    desk: Roles,
+    turn: AtomicUsize,
     databases: [TestDb; 4],
 }
 
@@ -47,12 +57,12 @@ pub struct Variant {
 
 impl TestShop {
     /// A shop without products, with rate limits off and cheap password hashes.
-    pub async fn start() -> Self {
-        Self::start_with(|_| {}).await
+    pub async fn start(topology: Topology) -> Self {
+        Self::start_with(topology, |_| {}).await
     }
 
     /// The same with settings changed.
-    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn start_with(topology: Topology, change: impl FnOnce(&mut Settings)) -> Self {
         let databases = [
             TestDb::new(&users::SCHEMA).await,
             TestDb::new(&products::SCHEMA).await,
@@ -61,18 +71,45 @@ impl TestShop {
         ];
         let mut settings = settings(&databases);
         change(&mut settings);
-        let shop = Shop::start(&settings, &Here::all(), metrics()).await.expect("the shop starts");
-        let api = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let metrics = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = api.local_addr().expect("a bound listener has an address");
-        shop.serve(Listeners { api: Some(api), internal: None, metrics });
-        shop.wait_until_ready().await.expect("the shop is ready");
-        Self { api: format!("http://{address}"), settings, shop, databases }
+        let Places { all, apis, internal, authority } = topology.places(&mut settings).await;
+        let desk = Box::pin(Roles::connect(&settings)).await.expect("the roles connect");
+        let mut shops = Vec::new();
+        for Place { here, settings, listeners } in all {
+            settings.check(&here).expect("these settings are enough");
+            let shop = Box::pin(Shop::start(&settings, &here, metrics())).await.expect("the shop starts");
+            shop.serve(listeners);
+            shops.push(shop);
+        }
+        for shop in &shops {
+            shop.wait_until_ready().await.expect("the shop is ready");
+        }
+        let shop = Self { apis, settings, internal, authority, shops, desk, turn: AtomicUsize::default(), databases };
+        shop.wait_until_open().await;
+        shop
     }
 
-    /// The roles themselves.
+    /// Waits until every gateway gets answers of the roles behind it.
+    async fn wait_until_open(&self) {
+        let deadline = tokio::time::Instant::now() + BUDGET;
+        for api in &self.apis {
+            let buyer = Buyer::new(api);
+            let is_open = async || {
+                let nobody = json!({ "email": "nobody@buyer.example", "password": "no secret of anybody" });
+                let users = buyer.post("/api/v1/auth/login", nobody).await.status.as_u16() == 401;
+                let products = buyer.graphql("{ __typename }").await["data"].is_object();
+                let orders = buyer.get(&format!("/api/v1/carts/{}", Uuid::new_v4())).await.status.as_u16() == 404;
+                users && products && orders
+            };
+            while !is_open().await {
+                assert!(tokio::time::Instant::now() < deadline, "{api} does not reach every role");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// The roles, as commands use them on a shop that runs.
     pub fn roles(&self) -> &Roles {
-        &self.shop.roles
+        &self.desk
     }
 
     /// The databases of users, products, orders and webhooks.
@@ -80,9 +117,15 @@ impl TestShop {
         &self.databases
     }
 
+    /// The base address of a gateway; each time of the next one.
+    pub fn api(&self) -> &str {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &self.apis[turn % self.apis.len()]
+    }
+
     /// A client that isn't signed in.
     pub fn guest(&self) -> Buyer {
-        Buyer::new(&self.api)
+        Buyer::new(self.api())
     }
 
     /// A new customer, signed in.
@@ -97,13 +140,8 @@ impl TestShop {
     pub async fn staff(&self) -> Buyer {
         let login =
             Login { email: format!("{}@staff.example", Uuid::new_v4().simple()), password: Uuid::new_v4().to_string() };
-        let made = development::make_admin(
-            self.shop.roles.users().expect("users runs here"),
-            &login.email,
-            &login.password,
-            false,
-        )
-        .await;
+        let users = self.desk.users().expect("the desk has every role");
+        let made = development::make_admin(users, &login.email, &login.password, false).await;
         made.expect("an administrator is made");
         self.guest().sign_in(&login.email, &login.password).await
     }
@@ -127,13 +165,8 @@ impl TestShop {
         };
         let context = Context::system("test", BUDGET);
         let source = Cursor::new(format!("{line}\n").into_bytes());
-        let report = self
-            .shop
-            .roles
-            .products()
-            .expect("products runs here")
-            .import_products(&context, source, options, |_| {})
-            .await;
+        let products = self.desk.products().expect("the desk has every role");
+        let report = products.import_products(&context, source, options, |_| {}).await;
         assert_eq!(report.expect("the import runs").created, 1, "the product is new");
         let query = format!(r#"{{ product(slug: "{handle}") {{ variants {{ id }} }} }}"#);
         let answer = self.guest().graphql(&query).await;
@@ -154,9 +187,23 @@ impl TestShop {
         }
     }
 
+    /// Waits until every event is published.
+    pub async fn settle(&self) {
+        let deadline = tokio::time::Instant::now() + BUDGET;
+        for db in &self.desk.databases {
+            while messaging::relay::backlog(db).await.expect("the log can be read").events > 0 {
+                assert!(tokio::time::Instant::now() < deadline, "events of {} are not published", db.role());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
     /// Ends the shop's work; the databases stay.
     pub async fn halt(&self) {
-        self.shop.stop(Duration::from_secs(10)).await;
+        join_all(self.shops.iter().map(|shop| shop.stop(Duration::from_secs(10)))).await;
+        for db in &self.desk.databases {
+            db.close().await;
+        }
     }
 
     /// Ends the shop; the databases go with it.
@@ -173,7 +220,10 @@ pub fn start_telemetry(config: &TelemetryConfig) -> Telemetry {
 }
 
 fn settings(databases: &[TestDb; 4]) -> Settings {
-    let database = |at: usize| DatabaseConfig { url: databases[at].urls().app.clone(), ..DatabaseConfig::default() };
+    let database = |at: usize| {
+        let url = databases[at].urls().app.clone();
+        DatabaseConfig { url, ..DatabaseConfig::default() }
+    };
     let mut settings = Settings {
         databases: Databases { users: database(0), products: database(1), orders: database(2), webhooks: database(3) },
         keyring: KeyringConfig::generate(),
@@ -186,6 +236,8 @@ fn settings(databases: &[TestDb; 4]) -> Settings {
         ..Settings::default()
     };
     settings.users.bcrypt_cost = 4;
+    settings.orders.lease_seconds = 5;
+    settings.orders.resume_seconds = 1;
     settings.gateway.limits.enabled = false;
     settings
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::routing::post;
@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use runtime::telemetry::TelemetryConfig;
 use tokio::net::TcpListener;
-use tradepost_tests::{TestShop, start_telemetry};
+use tradepost_tests::{TestShop, Topology, start_telemetry};
 
 /// How long a consumer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,11 +72,9 @@ async fn wait_for_consumer(shop: &TestShop) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_trace_leads_from_the_request_to_the_consumer() {
-    let (collector, spans) = start_collector().await;
-    let telemetry = start_telemetry(&TelemetryConfig { otlp_endpoint: Some(collector), ..TelemetryConfig::default() });
-    let shop = TestShop::start().await;
+/// A purchase, and a deletion that another role hears of.
+async fn buy_and_leave(topology: Topology) {
+    let shop = TestShop::start(topology).await;
     let variant = shop.add_variant(5).await;
     let customer = shop.customer().await;
     let cart = customer.ready_cart(&variant, 1).await;
@@ -85,19 +83,59 @@ async fn one_trace_leads_from_the_request_to_the_consumer() {
     assert_eq!(deleted.status, 204);
     wait_for_consumer(&shop).await;
     shop.stop().await;
+}
+
+/// The spans of one shop.
+struct Spans(HashMap<Vec<u8>, Span>);
+
+impl Spans {
+    fn of<'a>(spans: impl Iterator<Item = &'a Span>) -> Self {
+        Self(spans.map(|span| (span.span_id.clone(), span.clone())).collect())
+    }
+
+    fn operation(&self, name: &str) -> &Span {
+        self.0.values().find(|span| span.name == name).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    fn consumer(&self) -> &Span {
+        let is_it = |span: &&Span| attribute(span, "consumer") == Some("orders.on_user_deleted");
+        self.0.values().find(is_it).expect("the consumer is traced")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_leads_from_the_request_to_the_consumer() {
+    let (collector, received) = start_collector().await;
+    let telemetry = start_telemetry(&TelemetryConfig { otlp_endpoint: Some(collector), ..TelemetryConfig::default() });
+    buy_and_leave(Topology::Together).await;
+    let between = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    buy_and_leave(Topology::Apart).await;
     telemetry.shutdown().await;
+    let received = received.lock().unwrap().clone();
+    let (together, apart): (Vec<_>, Vec<_>) =
+        received.iter().partition(|span| u128::from(span.start_time_unix_nano) < between);
 
-    let spans: HashMap<Vec<u8>, Span> =
-        spans.lock().unwrap().drain(..).map(|span| (span.span_id.clone(), span)).collect();
-    let operation = |name: &str| spans.values().find(|span| span.name == name).unwrap_or_else(|| panic!("no {name}"));
-    let consumer = spans.values().find(|span| attribute(span, "consumer") == Some("orders.on_user_deleted"));
-    let consumer = consumer.expect("the consumer is traced");
-    assert_eq!(ancestry(&spans, consumer), ["consume", "delete_me", "DELETE /api/v1/users/me"]);
-    assert!(sends(operation("delete_me"), "DELETE FROM data_keys"), "{:#?}", operation("delete_me").events);
+    let spans = Spans::of(together.into_iter());
+    let consumer = spans.consumer();
+    assert_eq!(ancestry(&spans.0, consumer), ["consume", "delete_me", "DELETE /api/v1/users/me"]);
+    let delete = spans.operation("delete_me");
+    assert!(sends(delete, "DELETE FROM data_keys"), "{:#?}", delete.events);
     assert!(sends(consumer, "inbox"), "{:#?}", consumer.events);
-
     // The purchase, with the statements of both roles in it.
-    let complete = operation("complete_cart");
-    assert_eq!(ancestry(&spans, complete), ["complete_cart", "POST /api/v1/carts/{id}/complete"]);
+    let complete = spans.operation("complete_cart");
+    assert_eq!(ancestry(&spans.0, complete), ["complete_cart", "POST /api/v1/carts/{id}/complete"]);
     assert!(sends(complete, "checkouts") && sends(complete, "reservations"), "{:#?}", complete.events);
+
+    // The same over sockets and the broker: every place is in the one trace.
+    let spans = Spans::of(apart.into_iter());
+    let delete = "DELETE /api/v1/users/me";
+    assert_eq!(ancestry(&spans.0, spans.consumer()), ["consume", "delete_me", delete, delete]);
+    let complete = ancestry(&spans.0, spans.operation("complete_cart"));
+    assert_eq!(complete.last(), Some(&"POST /api/v1/carts/{id}/complete"));
+    assert_eq!(complete.len(), 3, "the operation, its request at orders, the client's at the edge: {complete:?}");
+    let reserved: Vec<_> = spans.0.values().filter(|span| sends(span, "INSERT INTO reservations")).collect();
+    assert_eq!(reserved.len(), 1);
+    let reserve = ancestry(&spans.0, reserved[0]);
+    assert_eq!(reserve[0], "POST /tradepost.products.v1.ProductsService/Reserve");
+    assert_eq!(reserve[1..], complete);
 }

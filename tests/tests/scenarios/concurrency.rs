@@ -7,6 +7,8 @@ use serde_json::json;
 use tradepost_tests::{Answer, Buyer, TestShop, Variant};
 use uuid::Uuid;
 
+use crate::TOPOLOGY;
+
 /// `count` carts that are ready to be completed.
 async fn ready_carts(shop: &TestShop, variant: &Variant, count: usize) -> Vec<(Buyer, String)> {
     let mut carts = Vec::with_capacity(count);
@@ -37,10 +39,10 @@ fn tally(answers: &[Answer]) -> BTreeMap<String, usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_hundred_buyers_of_a_hundred_units_get_exactly_a_hundred() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(100).await;
     let carts = ready_carts(&shop, &variant, 400).await;
-    let answers = join_all(carts.iter().map(|(buyer, cart)| buyer.complete(cart, None))).await;
+    let answers = join_all(carts.iter().map(|(buyer, cart)| buyer.complete_for_sure(cart))).await;
 
     let expected = BTreeMap::from([("placed".to_owned(), 100), ("OUT_OF_STOCK".to_owned(), 300)]);
     assert_eq!(tally(&answers), expected);
@@ -58,7 +60,7 @@ async fn four_hundred_buyers_of_a_hundred_units_get_exactly_a_hundred() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_fifty_times_at_once_is_one_order() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(100).await;
     let buyer = shop.guest();
     let cart = buyer.ready_cart(&variant, 1).await;
@@ -84,7 +86,7 @@ async fn the_same_key_fifty_times_at_once_is_one_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_that_complete_one_cart_get_one_order() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(100).await;
     for _ in 0..10 {
         let (one, other) = (shop.guest(), shop.guest());
@@ -102,7 +104,7 @@ async fn two_clients_that_complete_one_cart_get_one_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partial_refunds_at_once_never_exceed_what_was_paid() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(10).await;
     let (buyer, staff) = (shop.guest(), shop.staff().await);
     let cart = buyer.ready_cart(&variant, 1).await;

@@ -5,6 +5,8 @@ use tradepost::doctor::{self, Finding};
 use tradepost::shop::Roles;
 use tradepost_tests::TestShop;
 
+use crate::TOPOLOGY;
+
 /// Damage to a role's database, as its owner.
 struct Damage {
     role: &'static str,
@@ -105,12 +107,13 @@ async fn execute(shop: &TestShop, role: &str, statements: &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_damage_is_named_until_it_is_mended() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(10).await;
     let customer = shop.customer().await;
     let cart = customer.ready_cart(&variant, 2).await;
     customer.complete(&cart, None).await.expect(201);
     shop.assert_sound().await;
+    shop.settle().await;
     // At work, the shop would send the unsent event and put the damage right or make it worse.
     shop.halt().await;
 

@@ -3,6 +3,8 @@
 use sqlx::{Connection, PgConnection};
 use tradepost_tests::TestShop;
 
+use crate::TOPOLOGY;
+
 async fn refused(login: &str, statement: &'static str) {
     let mut conn = PgConnection::connect(login).await.expect("the login connects to its own database");
     let error = sqlx::query(statement).execute(&mut conn).await.expect_err(statement);
@@ -12,7 +14,7 @@ async fn refused(login: &str, statement: &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runtime_logins_cannot_touch_what_they_need_not() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let [users, products, orders, _] = shop.databases();
     for database in shop.databases() {
         let login = database.urls().app.expose();
@@ -36,7 +38,7 @@ async fn runtime_logins_cannot_touch_what_they_need_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_cannot_enter_another_roles_database() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let [users, _, orders, _] = shop.databases();
     let (own, other) = (users.urls().app.expose(), orders.urls().app.expose());
     let database = other.rsplit_once('/').unwrap().1;

@@ -8,6 +8,8 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 use tradepost_tests::TestShop;
 
+use crate::TOPOLOGY;
+
 /// What a customer tells the shop. None of it may be found.
 const PERSONAL: [&str; 7] = [
     "marigold.quill",
@@ -67,7 +69,7 @@ async fn a_dump_and_the_log_hold_no_personal_data_and_no_secret() {
     let subscriber = tracing_subscriber::fmt().with_env_filter("trace,hyper=info,h2=info").with_writer(log.clone());
     subscriber.try_init().expect("no other test of this binary logs");
 
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(5).await;
     let body = json!({
         "email": "marigold.quill@mail.example", "password": "a passphrase of hers", "first_name": "Marigolda",

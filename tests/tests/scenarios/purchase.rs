@@ -3,9 +3,11 @@
 use serde_json::json;
 use tradepost_tests::TestShop;
 
+use crate::TOPOLOGY;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_buys_and_staff_capture_fulfil_and_refund() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(10).await;
     let (customer, staff) = (shop.customer().await, shop.staff().await);
 
@@ -45,7 +47,7 @@ async fn a_customer_buys_and_staff_capture_fulfil_and_refund() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_order_gives_its_stock_back() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(2).await;
     let (guest, staff) = (shop.guest(), shop.staff().await);
     let (cart, second) = (guest.ready_cart(&variant, 2).await, guest.ready_cart(&variant, 1).await);
@@ -60,7 +62,7 @@ async fn a_cancelled_order_gives_its_stock_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_sees_anothers_cart_or_order() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(5).await;
     let (owner, other) = (shop.customer().await, shop.customer().await);
     let cart = owner.ready_cart(&variant, 1).await;

@@ -11,6 +11,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tradepost_tests::{Buyer, TestShop, Variant};
 use uuid::Uuid;
 
+use crate::TOPOLOGY;
+
 /// After this a test that waits has failed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -20,7 +22,7 @@ struct Follower(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Follower {
     /// Follows the orders that `token` may see, behind a sequence or from now on.
     async fn start(shop: &TestShop, token: &str, after: Option<i64>) -> Self {
-        let address = format!("{}/api/v1/stream", shop.api.replacen("http", "ws", 1));
+        let address = format!("{}/api/v1/stream", shop.api().replacen("http", "ws", 1));
         let (socket, _) = tokio_tungstenite::connect_async(address).await.expect("the stream opens");
         let mut follower = Self(socket);
         assert_eq!(follower.next().await["type"], "welcome");
@@ -98,7 +100,7 @@ fn sequences(events: &[Value]) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn customers_follow_their_own_orders_and_staff_follow_all() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(10).await;
     let (customer, other, staff) = (shop.customer().await, shop.customer().await, shop.staff().await);
     let mut own = Follower::start(&shop, customer.token().unwrap(), None).await;
@@ -131,7 +133,7 @@ async fn customers_follow_their_own_orders_and_staff_follow_all() {
 async fn who_resumes_while_others_buy_gets_each_event_once_and_in_order() {
     const BUYERS: usize = 4;
     const ORDERS: usize = 6;
-    let shop = TestShop::start().await;
+    let shop = TestShop::start(TOPOLOGY).await;
     let variant = shop.add_variant(100).await;
     let staff = shop.staff().await;
     let token = staff.token().unwrap();
@@ -178,7 +180,7 @@ async fn who_resumes_while_others_buy_gets_each_event_once_and_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_ends_the_stream() {
     // A heartbeat would end it too, later.
-    let shop = TestShop::start_with(|settings| settings.gateway.stream.heartbeat_seconds = 3_600).await;
+    let shop = TestShop::start_with(TOPOLOGY, |settings| settings.gateway.stream.heartbeat_seconds = 3_600).await;
     let (email, password) = (format!("{}@buyer.example", Uuid::new_v4().simple()), "a long enough secret");
     let body = json!({ "email": email, "password": password, "first_name": "Test", "last_name": "Buyer" });
     let guest = shop.guest();

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tradepost_tests::TestShop;
 
+use crate::TOPOLOGY;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_placed_and_cancelled_order_is_told_in_order() {
-    let shop = TestShop::start_with(|settings| {
+    let shop = TestShop::start_with(TOPOLOGY, |settings| {
         settings.webhooks.allow_http = true;
         settings.webhooks.allow_private_addresses = vec!["127.0.0.1/32".parse().unwrap()];
     })

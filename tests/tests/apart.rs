@@ -1,0 +1,9 @@
+//! What a shop must hold, from the outside: every role in a place of its own.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod scenarios;
+
+use tradepost_tests::Topology;
+
+const TOPOLOGY: Topology = Topology::Apart;
