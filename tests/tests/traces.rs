@@ -99,7 +99,7 @@ impl Spans {
 
     fn consumer(&self) -> &Span {
         let is_it = |span: &&Span| attribute(span, "consumer") == Some("orders.on_user_deleted");
-        self.0.values().find(is_it).expect("the consumer is traced")
+        self.0.values().find(is_it).unwrap_or_else(|| panic!("the consumer is not traced"))
     }
 }
 

@@ -69,6 +69,8 @@ async fn end(folder: &DataFolder) -> anyhow::Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    // It may have been killed just now, rather than told to end.
+    leftovers::end(folder).await?;
     print(format_args!("Ended the shop in {}", folder.path().display()))?;
     Ok(())
 }
