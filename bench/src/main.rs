@@ -24,6 +24,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use figures::{Bench, Name};
 use report::Report;
+use shop::Topology;
 
 /// Measures a shop of its own, prints a table, ends by itself.
 #[derive(Parser)]
@@ -49,9 +50,12 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Run {
-    /// The figures to take; all without a name
+    /// The figures to take; all of the topology without a name
     #[arg(value_name = "NAME")]
     names: Vec<Name>,
+    /// Take those of a shop whose roles run apart
+    #[arg(long)]
+    split: bool,
     /// Sizes of the catalog
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [100_000])]
     products: Vec<u64>,
@@ -108,9 +112,10 @@ async fn take_figures(run: Run) -> anyhow::Result<()> {
         sizes.push(1_000_000);
     }
     sizes.sort_unstable();
-    let names = if run.names.is_empty() { Name::ALL.to_vec() } else { run.names };
+    let topology = if run.split { Topology::Apart } else { Topology::Together };
+    let names = if run.names.is_empty() { Name::all(topology).to_vec() } else { run.names };
     let Run { program, seconds, rounds, scripts, .. } = run;
-    let bench = Bench { program, names, sizes, seconds, rounds, scripts };
+    let bench = Bench { program, topology, names, sizes, seconds, rounds, scripts };
     let mut report = Report::new();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     // Stopped early, the shop is erased all the same: what drops ends what it started.

@@ -1,6 +1,7 @@
-//! A private shop for the figures: started on an empty folder, erased at the end.
+//! A private shop for the figures, in one process or with its roles apart: started on an empty folder, erased at the end.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::Permissions;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -16,15 +17,36 @@ use tokio::time::{Duration, Instant, sleep};
 
 use crate::database::Database;
 use crate::http::{Connection, request};
+use crate::processes;
 
 /// Path of the GraphQL endpoint.
 pub const GRAPHQL: &str = "/api/v1/graphql";
 /// Every role.
 const ROLES: &str = "gateway,users,products,orders,webhooks";
-/// Limits on requests of one address would be measured instead of the shop.
+/// What every shop is told. Limits on requests of one address would be measured instead of the shop.
+const SETTINGS: [&str; 2] = ["telemetry.log=warn", "gateway.limits.enabled=false"];
+/// The same of a further process.
 const NO_LIMITS: (&str, &str) = ("TRADEPOST__GATEWAY__LIMITS__ENABLED", "false");
 /// How long a process may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the roles of a shop run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Topology {
+    /// In one process, on PostgreSQL.
+    Together,
+    /// Each in a process of its own, on PostgreSQL with a replica, Redis and RabbitMQ, with TLS in between.
+    Apart,
+}
+
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Together => "of one process",
+            Self::Apart => "with roles apart (--split)",
+        })
+    }
+}
 
 /// A running shop with everything it has on disk.
 pub struct Shop {
@@ -43,6 +65,17 @@ struct Run {
     admin: Login,
     databases: BTreeMap<String, String>,
     pids: BTreeMap<String, u32>,
+    #[serde(default)]
+    roles: Vec<RoleProcess>,
+}
+
+/// A process of a shop whose roles run apart.
+#[derive(Deserialize)]
+pub struct RoleProcess {
+    /// The role.
+    pub role: String,
+    /// Its process.
+    pub pid: u32,
 }
 
 #[derive(Deserialize)]
@@ -60,13 +93,16 @@ pub struct Server {
 
 impl Shop {
     /// Starts a shop without a catalog.
-    pub async fn start(program: &Path) -> anyhow::Result<Self> {
+    pub async fn start(program: &Path, topology: Topology) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("tradepost-bench.").tempdir()?;
         // PostgreSQL may run under another account than ours, which must be able to enter.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
         let mut up = tradepost(program, folder.path());
         up.args(["up", "--detach", "--catalog", "none", "--port", &free_port()?.to_string()]);
-        up.args(["--set", "telemetry.log=warn", "--set", "gateway.limits.enabled=false"]);
+        up.args(SETTINGS.iter().flat_map(|setting| ["--set", setting]));
+        if topology == Topology::Apart {
+            up.arg("--split");
+        }
         let ended = up.stdout(Stdio::null()).status().await.context("tradepost cannot be started")?;
         ensure!(ended.success(), "the shop did not start");
         let run: Run = read_json(&folder.path().join("run.json"))?;
@@ -86,7 +122,7 @@ impl Shop {
         self.run.api.trim_start_matches("http://").parse().context("run.json has an address of an unknown form")
     }
 
-    /// Its process.
+    /// Its process; that of the supervisor when the roles run apart.
     pub fn pid(&self) -> anyhow::Result<u32> {
         self.run.pids.get("tradepost").copied().context("run.json has no process id")
     }
@@ -94,6 +130,26 @@ impl Shop {
     /// PostgreSQL's process.
     pub fn postgres_pid(&self) -> anyhow::Result<u32> {
         self.run.pids.get("postgres").copied().context("run.json has no process id of PostgreSQL")
+    }
+
+    /// The processes of the roles, when they run apart.
+    pub fn roles(&self) -> &[RoleProcess] {
+        &self.run.roles
+    }
+
+    /// Processor time that each part has used up to now, in milliseconds: `tradepost`, or each role by its name, and the
+    /// servers.
+    pub fn processor_time(&self) -> anyhow::Result<BTreeMap<String, f64>> {
+        let mut times = BTreeMap::new();
+        for (part, pid) in &self.run.pids {
+            let is_server = part != "tradepost";
+            let time = if is_server { processes::of_family(*pid)? } else { processes::of_process(*pid)? };
+            times.insert(part.clone(), time);
+        }
+        for process in self.roles() {
+            *times.entry(process.role.clone()).or_default() += processes::of_process(process.pid)?;
+        }
+        Ok(times)
     }
 
     /// A role's database as the login that works on it.
@@ -121,7 +177,7 @@ impl Shop {
         tradepost(&self.program, self.folder.path())
     }
 
-    /// Starts another process of this shop, without its rate limits, and waits until it is ready.
+    /// Starts another process of this shop with all of its roles, without its rate limits, and waits until it is ready.
     pub async fn serve(&self, settings: &[(&str, &str)]) -> anyhow::Result<Server> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let metrics = SocketAddr::from(([127, 0, 0, 1], free_port()?));

@@ -1,19 +1,23 @@
-//! The figures, a file each, and the order in which they are taken: for each size of the catalog a shop of its own.
+//! The figures, a file each, and the order in which they are taken: for each size of the catalog a shop of its own. Those
+//! of a shop whose roles run apart share one.
 
 mod checkout;
+mod cost;
 mod flash;
 mod import;
 mod listing;
 mod product;
 mod start;
 
+use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use crate::report::{Aim, Report};
-use crate::shop::Shop;
+use crate::shop::{Shop, Topology};
 
 /// Connections of a load, and customers at once.
 pub const AT_ONCE: usize = 16;
@@ -35,12 +39,24 @@ pub enum Name {
     Checkout,
     /// 400 buyers of 100 units
     Flash,
+    /// With --split: what reads and checkouts cost more than in one process
+    Cost,
 }
 
 impl Name {
-    /// All, in the order in which they are taken.
-    pub const ALL: [Self; 7] =
+    /// Those of a shop in one process, in the order in which they are taken.
+    const TOGETHER: [Self; 7] =
         [Self::Import, Self::Start, Self::Product, Self::Listing, Self::Search, Self::Checkout, Self::Flash];
+    /// Those of a shop whose roles run apart.
+    const APART: [Self; 1] = [Self::Cost];
+
+    /// All of a topology.
+    pub fn all(topology: Topology) -> &'static [Self] {
+        match topology {
+            Topology::Together => &Self::TOGETHER,
+            Topology::Apart => &Self::APART,
+        }
+    }
 
     /// Whether it depends on how large the catalog is; the others are taken with the smallest.
     fn of_every_size(self) -> bool {
@@ -48,10 +64,18 @@ impl Name {
     }
 }
 
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
+    }
+}
+
 /// What to measure.
 pub struct Bench {
     /// The program.
     pub program: PathBuf,
+    /// Where the roles of the shop run.
+    pub topology: Topology,
     /// Which figures.
     pub names: Vec<Name>,
     /// Products of the catalogs.
@@ -68,8 +92,20 @@ impl Bench {
     /// Takes the figures.
     pub async fn run(&self, report: &mut Report) -> anyhow::Result<()> {
         ensure!(!self.sizes.is_empty() && self.sizes.iter().all(|size| *size > 0), "a catalog has a product at least");
+        let known = Name::all(self.topology);
+        if let Some(name) = self.names.iter().find(|name| !known.contains(name)) {
+            let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>().join(", ");
+            bail!("{name} is none of the figures {}: {}", self.topology, names(known));
+        }
+        match self.topology {
+            Topology::Together => self.run_together(report).await,
+            Topology::Apart => self.run_apart(report).await,
+        }
+    }
+
+    async fn run_together(&self, report: &mut Report) -> anyhow::Result<()> {
         for (number, size) in self.sizes.iter().enumerate() {
-            let names: Vec<Name> = Name::ALL
+            let names: Vec<Name> = Name::TOGETHER
                 .into_iter()
                 .filter(|name| self.names.contains(name) && (number == 0 || name.of_every_size()))
                 .collect();
@@ -84,21 +120,36 @@ impl Bench {
 
     async fn run_size(&self, products: u64, names: &[Name], report: &mut Report) -> anyhow::Result<()> {
         eprintln!("==> A shop of {products} products");
-        let shop = Shop::start(&self.program).await?;
+        let shop = Shop::start(&self.program, Topology::Together).await?;
         // The catalog is needed in any case.
         import::measure(&shop, products, names.contains(&Name::Import), report).await?;
         for name in names {
-            match name {
-                Name::Import => {}
-                Name::Start => start::measure(self, &shop, report).await?,
-                Name::Product => product::measure(self, &shop, report).await?,
-                Name::Listing => listing::measure(self, &shop, products, listing::Kind::Category, report).await?,
-                Name::Search => listing::measure(self, &shop, products, listing::Kind::Search, report).await?,
-                Name::Checkout => checkout::measure(self, &shop, report).await?,
-                Name::Flash => flash::measure(&shop, report).await?,
-            }
+            self.take(*name, &shop, products, report).await?;
         }
         start::memory_after(&shop, names, report).await
+    }
+
+    async fn run_apart(&self, report: &mut Report) -> anyhow::Result<()> {
+        eprintln!("==> A shop with its roles apart");
+        let shop = Shop::start(&self.program, Topology::Apart).await?;
+        for name in Name::APART.into_iter().filter(|name| self.names.contains(name)) {
+            self.take(name, &shop, self.sizes[0], report).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, name: Name, shop: &Shop, products: u64, report: &mut Report) -> anyhow::Result<()> {
+        match name {
+            // It was taken when the catalog came in.
+            Name::Import => Ok(()),
+            Name::Start => start::measure(self, shop, report).await,
+            Name::Product => product::measure(self, shop, report).await,
+            Name::Listing => listing::measure(self, shop, products, listing::Kind::Category, report).await,
+            Name::Search => listing::measure(self, shop, products, listing::Kind::Search, report).await,
+            Name::Checkout => checkout::measure(self, shop, report).await,
+            Name::Flash => flash::measure(shop, report).await,
+            Name::Cost => cost::measure(self, shop, report).await,
+        }
     }
 }
 
