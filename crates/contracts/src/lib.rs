@@ -28,9 +28,12 @@ use kernel::{Context, ErrorKind, Failure};
 /// Longest that a call between roles may take when the request would leave it more.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// Ends a call at the context's deadline. Failure: `DEADLINE_EXCEEDED`.
+/// Ends a call at the context's deadline; past it, none is begun. Failure: `DEADLINE_EXCEEDED`.
 async fn within_deadline<T>(context: &Context, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let budget = context.remaining().min(CALL_LIMIT);
+    if budget.is_zero() {
+        return Err(deadline_exceeded());
+    }
     match tokio::time::timeout(budget, call).await {
         Ok(answer) => answer,
         Err(_) => Err(deadline_exceeded()),
