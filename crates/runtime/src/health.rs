@@ -3,16 +3,23 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How long an answer is kept, so that a flood of questions does not become a flood of queries.
 const KEPT: Duration = Duration::from_secs(1);
 /// A check that takes longer has failed: whoever waits for it would wait too long as well.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long who asks waits for checks that run. Then the last answer is given: a process that is late with its own looks as if
+/// it were frozen itself.
+const HASTE: Duration = Duration::from_millis(250);
+/// An answer that is older is not given: nobody has asked for a while, and it may be about another time.
+const TRUSTED: Duration = Duration::from_secs(10);
 
 type Run = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -28,8 +35,10 @@ struct Check {
 #[derive(Clone, Default)]
 pub struct Health {
     checks: Arc<Mutex<Vec<Check>>>,
+    /// The last answer, and when it was found.
+    last: Arc<watch::Sender<Option<(Instant, Readiness)>>>,
     /// Held while the checks run, so that they run once for all who ask meanwhile.
-    last: Arc<tokio::sync::Mutex<Option<(Instant, Readiness)>>>,
+    looking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Whether the process can serve.
@@ -63,7 +72,7 @@ pub enum Status {
 }
 
 impl Health {
-    /// Adds a check. It runs whenever readiness is asked, at most once a second.
+    /// Adds a check. It runs when readiness is asked, at most once a second.
     pub fn add<F, Fut, E>(&self, name: &'static str, check: F)
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -93,20 +102,38 @@ impl Health {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).push(Check { name, is_needed, run });
     }
 
-    /// Runs all checks side by side, or gives the answer of less than a second ago.
+    /// What the checks say: of less than a second ago, or of now, or, where they hang, of the last time.
     pub async fn ready(&self) -> Readiness {
-        let mut last = self.last.lock().await;
-        if let Some((at, readiness)) = last.as_ref()
-            && at.elapsed() < KEPT
-        {
-            return readiness.clone();
+        let mut last = self.last.subscribe();
+        let age = last.borrow_and_update().as_ref().map(|(at, _)| at.elapsed());
+        if age.is_none_or(|age| age >= KEPT) {
+            self.look();
+            let patience = if age.is_some_and(|age| age < TRUSTED) { HASTE } else { PATIENCE + HASTE };
+            // Either there is a new answer then, or the last one must do.
+            let _ = tokio::time::timeout(patience, last.changed()).await;
         }
+        let answer = last.borrow();
+        answer.as_ref().map_or_else(Readiness::unknown, |(_, readiness)| readiness.clone())
+    }
+
+    /// Begins to run all checks side by side, unless they run.
+    fn look(&self) {
+        let Ok(looking) = Arc::clone(&self.looking).try_lock_owned() else { return };
         let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let results = join_all(checks.into_iter().map(run)).await;
-        let ready = results.iter().all(|check| check.status != Status::Failed);
-        let readiness = Readiness { ready, checks: results };
-        *last = Some((Instant::now(), readiness.clone()));
-        readiness
+        let last = Arc::clone(&self.last);
+        tokio::spawn(async move {
+            let results = join_all(checks.into_iter().map(run)).await;
+            let ready = results.iter().all(|check| check.status != Status::Failed);
+            last.send_replace(Some((Instant::now(), Readiness { ready, checks: results })));
+            drop(looking);
+        });
+    }
+}
+
+impl Readiness {
+    /// Before the first checks have ended, which they do within their time.
+    fn unknown() -> Self {
+        Self { ready: false, checks: Vec::new() }
     }
 }
 
@@ -128,7 +155,7 @@ async fn run(Check { name, is_needed, run }: Check) -> CheckResult {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
 
@@ -172,6 +199,57 @@ mod tests {
     async fn a_check_that_hangs_has_failed() {
         let health = Health::default();
         health.add("database", std::future::pending::<Result<(), String>>);
+        let checks = vec![CheckResult { name: "database", status: Status::Failed }];
+        assert_eq!(health.ready().await, Readiness { ready: false, checks });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_check_hangs_the_last_answer_is_given_without_waiting_for_it() {
+        let health = Health::default();
+        let is_frozen = Arc::new(AtomicBool::new(false));
+        let frozen = is_frozen.clone();
+        health.add("database", move || {
+            let frozen = frozen.clone();
+            async move {
+                if frozen.load(Ordering::SeqCst) {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, String>(())
+            }
+        });
+        assert!(health.ready().await.ready);
+        is_frozen.store(true, Ordering::SeqCst);
+        let mut answers = Vec::new();
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let asked = tokio::time::Instant::now();
+            answers.push(health.ready().await.ready);
+            assert!(asked.elapsed() <= HASTE);
+        }
+        // What was known for as long as a check may take; then that it has failed, while it is tried again.
+        assert!(answers[0] && !answers[3..].contains(&true), "{answers:?}");
+        is_frozen.store(false, Ordering::SeqCst);
+        while !health.ready().await.ready {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_of_long_ago_is_not_given() {
+        let health = Health::default();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = runs.clone();
+        health.add("database", move || {
+            let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                if !is_first {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, String>(())
+            }
+        });
+        assert!(health.ready().await.ready);
+        tokio::time::sleep(Duration::from_hours(1)).await;
         assert!(!health.ready().await.ready);
     }
 }

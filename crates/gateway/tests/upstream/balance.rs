@@ -68,6 +68,31 @@ async fn reads_do_not_wait_for_a_frozen_instance_once_it_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_database_is_frozen_says_so_and_is_not_taken_for_frozen_itself() {
+    let trust = Trust::new();
+    let ill = Process::start(Instance::new(), &trust.verifier);
+    let well = Process::start(Instance::new(), &trust.verifier);
+    let config = UpstreamConfig { check_timeout_ms: 1500, ..config() };
+    let edge = Edge::new(&trust, &[ill.address, well.address], &config).checking();
+    edge.wait_for(&[State::Ready, State::Ready]).await;
+    ill.role.database_frozen.store(true, Ordering::SeqCst);
+    edge.wait_for(&[State::NotReady, State::Ready]).await;
+    let before = ill.role.arrivals();
+    for _ in 0..20 {
+        assert_eq!(edge.get().await.status, StatusCode::OK);
+    }
+    assert_eq!(ill.role.arrivals(), before, "the other one can do better");
+    // With nobody better it is asked all the same: it may have an answer of its own.
+    well.role.database_frozen.store(true, Ordering::SeqCst);
+    edge.wait_for(&[State::NotReady, State::NotReady]).await;
+    assert_eq!(edge.get().await.status, StatusCode::OK);
+    for role in [&ill.role, &well.role] {
+        role.database_frozen.store(false, Ordering::SeqCst);
+    }
+    edge.wait_for(&[State::Ready, State::Ready]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_fails_is_left_out_for_a_while_and_comes_back() {
     let trust = Trust::new();
     let ill = Process::start(Instance::new(), &trust.verifier);

@@ -11,7 +11,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use crypto::{InternalSigner, InternalVerifier, TokenConfig, TokenSigner, TokenVerifier};
 use gateway::upstream::{Address, Credentials, State as InstanceState, Upstream, UpstreamConfig};
 use gateway::{Gateway, GatewayConfig};
@@ -20,7 +19,7 @@ use http_body_util::BodyExt as _;
 use kernel::{Clock, Secret};
 use runtime::Tasks;
 use runtime::health::Health;
-use runtime::http::{Body as Takes, Policy, Rate, Reply, Role, Routes, routes, serve};
+use runtime::http::{Body as Takes, Policy, Rate, Role, Routes, routes, serve};
 use runtime::internal::{Peers, TlsFiles};
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
@@ -39,6 +38,8 @@ pub struct Instance {
     pub seen: Mutex<HeaderMap>,
     /// Its database is away, which GraphQL says in an answer of 200.
     pub database_away: AtomicBool,
+    /// Its database says nothing.
+    pub database_frozen: Arc<AtomicBool>,
     /// The status that it answers with.
     pub status: Mutex<StatusCode>,
     /// Changes wait for a permit. Closed: they never end.
@@ -153,6 +154,7 @@ impl Instance {
             arrival: Notify::new(),
             seen: Mutex::default(),
             database_away: AtomicBool::new(false),
+            database_frozen: Arc::default(),
             status: Mutex::new(StatusCode::OK),
             go_on: Semaphore::new(Semaphore::MAX_PERMITS),
             effects: Arc::default(),
@@ -163,6 +165,20 @@ impl Instance {
 
     pub fn arrivals(&self) -> usize {
         self.arrived.load(Ordering::SeqCst)
+    }
+
+    fn health(&self) -> Health {
+        let (health, frozen) = (Health::default(), Arc::clone(&self.database_frozen));
+        health.add("database", move || {
+            let frozen = Arc::clone(&frozen);
+            async move {
+                if frozen.load(Ordering::SeqCst) {
+                    std::future::pending::<Infallible>().await;
+                }
+                Ok::<_, Infallible>(())
+            }
+        });
+        health
     }
 
     pub fn answer_with(&self, status: StatusCode) {
@@ -193,7 +209,7 @@ impl Process {
         let address = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
         let router = table().build(Arc::clone(&role), verifier).router;
-        let router = Router::new().merge(router).route("/ready", get(async || Reply::ok("ready")));
+        let router = Router::new().merge(router).merge(gateway::operations::probes(role.health()));
         let peers = Peers::new(InternalVerifier::new(&secret(), None, Clock::system()).unwrap());
         let router = router.layer(from_fn_with_state(peers, runtime::internal::entry::enter));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
