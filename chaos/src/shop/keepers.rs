@@ -35,7 +35,7 @@ impl Shop {
         let followed = Primary::of(&primary);
         let replica = replica::start(replica_options(&data, None), &followed).await?;
         let cache = redis::start(RedisOptions { data_dir: data.clone(), preferred_port: None }).await?;
-        let broker = rabbitmq::start(RabbitmqOptions { data_dir: data.clone(), preferred_port: None }).await?;
+        let broker = rabbitmq::start(RabbitmqOptions { data_dir: data.clone(), ..RabbitmqOptions::default() }).await?;
         let proxy = |name| self.places[&Part::Server(name)].proxy.address.to_string();
         let urls = [
             ("TRADEPOST__REDIS__URL", moved(redis::url(&cache).expose_secret(), &proxy("redis"))?),
@@ -55,7 +55,8 @@ impl Shop {
             async move { redis::start(options).await }
         });
         self.keep("rabbitmq", broker, move |port| {
-            let options = RabbitmqOptions { data_dir: data.clone(), preferred_port: Some(port) };
+            let options =
+                RabbitmqOptions { data_dir: data.clone(), preferred_port: Some(port), ..RabbitmqOptions::default() };
             async move { rabbitmq::start(options).await }
         });
         Ok(())

@@ -5,6 +5,7 @@
 //! So a dead or frozen Redis costs one caller in half a second the time-out, and nobody else anything.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use futures_util::StreamExt as _;
 use kernel::Secret;
 use metrics::{Counter, Gauge, counter, gauge};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError, RedisResult};
+use redis::{Client, RedisError, RedisResult, TlsCertificates};
 use serde::{Deserialize, Serialize};
 
 /// Failures in a row after which Redis is left alone.
@@ -31,6 +32,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 pub struct RedisConfig {
     /// `redis://login:password@host:port/database`, `rediss://` for TLS. Empty: counts and caches are this process's own.
     pub url: Secret,
+    /// Who signs the server's certificate, a PEM file; without it, the authorities that the system knows.
+    pub authority: Option<PathBuf>,
     /// Begins every key and channel: shops that share a Redis need different ones.
     pub prefix: String,
     /// How long a request waits for Redis before it goes on without.
@@ -39,7 +42,7 @@ pub struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: Secret::default(), prefix: "tradepost".to_owned(), timeout_ms: 50 }
+        Self { url: Secret::default(), authority: None, prefix: "tradepost".to_owned(), timeout_ms: 50 }
     }
 }
 
@@ -49,6 +52,12 @@ pub enum Unusable {
     /// Not an address of Redis.
     #[error("redis.url is not an address such as redis://login:password@host:6379/0: {0}")]
     Address(String),
+    /// The file of the authority cannot be read.
+    #[error("redis.authority cannot be read: {0}")]
+    Authority(std::io::Error),
+    /// The authority would be asked for nothing.
+    #[error("redis.authority is set, but redis.url is not rediss://")]
+    NotTls,
     /// It does not answer.
     #[error("Redis does not answer")]
     Silent,
@@ -76,7 +85,15 @@ impl Redis {
         let unusable = |error: RedisError| Unusable::Address(error.category().to_owned());
         // Only the first to choose is heard: there is one provider for all of TLS in this process.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let client = Client::open(config.url.expose()).map_err(unusable)?;
+        let client = match &config.authority {
+            None => Client::open(config.url.expose()),
+            Some(_) if !config.url.expose().starts_with("rediss://") => return Err(Unusable::NotTls),
+            Some(file) => {
+                let root_cert = Some(std::fs::read(file).map_err(Unusable::Authority)?);
+                Client::build_with_tls(config.url.expose(), TlsCertificates { client_tls: None, root_cert })
+            }
+        };
+        let client = client.map_err(unusable)?;
         let connection = connect(&client).map_err(unusable)?;
         Ok(Some(Self(Arc::new(Inner {
             client,
@@ -231,7 +248,7 @@ impl Circuit {
 
 #[cfg(test)]
 mod tests {
-    use test_kit::PrivateRedis;
+    use test_kit::{Authority, PrivateRedis};
 
     use super::*;
 
@@ -244,6 +261,49 @@ mod tests {
         assert!(Redis::new(&config("")).unwrap().is_none());
         let Err(error) = Redis::new(&config("redis//hunter2")) else { panic!("took an address that is none") };
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn over_tls_only_a_server_with_a_certificate_of_the_authority_is_spoken_to() {
+        let (ours, stranger) = (Authority::new(), Authority::new());
+        let trusting = |server: &PrivateRedis, authority| {
+            let config = RedisConfig { authority, timeout_ms: 10_000, ..config(&server.url()) };
+            Redis::new(&config).unwrap().unwrap()
+        };
+        let certificate = ours.issue("redis");
+        let server = PrivateRedis::start_with_tls(&certificate);
+        let redis = trusting(&server, Some(certificate.authority.clone()));
+        redis.ping().await.unwrap();
+        let mut messages = redis.subscribe("told").await.unwrap();
+        let telling = redis.run("publish", async |mut connection| {
+            redis::cmd("PUBLISH").arg("told").arg("news").query_async::<i64>(&mut connection).await
+        });
+        assert_eq!(telling.await, Some(1));
+        assert_eq!(messages.next().await.as_deref(), Some(&b"news"[..]));
+
+        let expired = ours.issue_expired("expired");
+        let late = PrivateRedis::start_with_tls(&expired);
+        for refused in [
+            trusting(&server, Some(stranger.issue("stranger").authority)),
+            trusting(&server, None),
+            trusting(&late, Some(expired.authority.clone())),
+        ] {
+            assert!(refused.ping().await.is_err() && refused.subscribe("told").await.is_err());
+            let reason = refused.0.client.get_multiplexed_async_connection().await.unwrap_err().to_string();
+            assert!(reason.contains("certificate"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_authority_that_cannot_be_meant_is_named() {
+        let file = Authority::new().issue("redis").authority;
+        let refusal = |url: &str, file: &std::path::Path| {
+            let config = RedisConfig { authority: Some(file.to_owned()), ..config(url) };
+            Redis::new(&config).err().unwrap().to_string()
+        };
+        assert_eq!(refusal("redis://127.0.0.1", &file), "redis.authority is set, but redis.url is not rediss://");
+        let missing = refusal("rediss://127.0.0.1", std::path::Path::new("/no/such/file"));
+        assert!(missing.starts_with("redis.authority cannot be read"), "{missing}");
     }
 
     #[tokio::test]

@@ -191,7 +191,7 @@ mod tests {
         let one = || {
             let jwks = signer.jwks();
             let verifier = TokenVerifier::new(jwks, &tokens.issuer, &tokens.audience, clock.clone()).unwrap();
-            let config = RedisConfig { url: Secret::from(url), prefix: prefix.clone(), timeout_ms: 50 };
+            let config = RedisConfig { url: Secret::from(url), prefix: prefix.clone(), ..RedisConfig::default() };
             let revocations = Revocations::new(&verifier, clock.clone(), Redis::new(&config).unwrap());
             let tasks = Tasks::new();
             revocations.start(&tasks);

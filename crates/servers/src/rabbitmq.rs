@@ -33,6 +33,17 @@ pub struct RabbitmqOptions {
     pub data_dir: PathBuf,
     /// The port to listen on if nothing else does; otherwise a free one is taken.
     pub preferred_port: Option<u16>,
+    /// Speaks TLS, and shows this; else it speaks in the clear.
+    pub tls: Option<TlsFiles>,
+}
+
+/// A certificate and its key, PEM files.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// The ports of a node.
@@ -49,13 +60,14 @@ pub async fn start(options: RabbitmqOptions) -> Result<Server, ServerError> {
     process::end_noted(&home, NAME).await?;
     process::end_noted(&home, NAME_SERVER).await?;
     let password = home.ensure_password()?;
+    let tls = options.tls.as_ref().map(|files| take_over(&home, files)).transpose()?;
     let deadline = Instant::now() + START_PATIENCE;
     let mut preferred = options.preferred_port;
     loop {
         let (amqp, distribution) = (ports::choose(preferred)?, ports::choose(None)?);
         let (name_server, name_server_port) = start_name_server(&home).await?;
         let ports = Ports { amqp, distribution, name_server: name_server_port };
-        let (mut child, log_begin) = launch(&home, &program, &ports, &password)?;
+        let (mut child, log_begin) = launch(&home, &program, &ports, &password, tls.as_ref())?;
         while let Some(pid) = pid_of(&child)
             && !has_ended(&mut child)
         {
@@ -118,12 +130,40 @@ async fn start_name_server(home: &Home) -> Result<(Child, u16), ServerError> {
     }
 }
 
-fn launch(home: &Home, program: &Path, ports: &Ports, password: &SecretString) -> Result<(Child, u64), ServerError> {
+/// Copies of the files that the server's account may read.
+fn take_over(home: &Home, files: &TlsFiles) -> Result<TlsFiles, ServerError> {
+    let copy = |name, file: &Path| {
+        let text = std::fs::read_to_string(file).map_err(ServerError::io("read", file))?;
+        home.write_private(name, &SecretString::from(text))
+    };
+    Ok(TlsFiles { certificate: copy("certificate.pem", &files.certificate)?, key: copy("key.pem", &files.key)? })
+}
+
+/// The settings of the one listener.
+fn listener(port: u16, tls: Option<&TlsFiles>) -> String {
+    match tls {
+        None => format!("listeners.tcp.1 = 127.0.0.1:{port}\n"),
+        Some(TlsFiles { certificate, key }) => format!(
+            "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}\nssl_options.certfile = {}\n\
+             ssl_options.keyfile = {}\nssl_options.verify = verify_none\n",
+            certificate.display(),
+            key.display(),
+        ),
+    }
+}
+
+fn launch(
+    home: &Home,
+    program: &Path,
+    ports: &Ports,
+    password: &SecretString,
+    tls: Option<&TlsFiles>,
+) -> Result<(Child, u64), ServerError> {
     let settings = format!(
-        "listeners.tcp.1 = 127.0.0.1:{}\ndefault_user = tradepost\ndefault_pass = {}\n\
+        "{}default_user = tradepost\ndefault_pass = {}\n\
          vm_memory_high_watermark.absolute = 512MB\ndisk_free_limit.absolute = 100MB\n\
          log.console = true\nlog.file = false\nlog.connection.level = warning\n",
-        ports.amqp,
+        listener(ports.amqp, tls),
         password.expose_secret(),
     );
     let settings = home.write_private("rabbitmq.conf", &SecretString::from(settings))?;

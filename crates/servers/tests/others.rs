@@ -64,7 +64,7 @@ async fn redis_answers_who_knows_the_password_and_comes_back_where_it_was() {
 #[tokio::test]
 async fn rabbitmq_comes_back_where_it_was_and_leaves_nothing() {
     let (_outer, data_dir) = data_folder();
-    let options = RabbitmqOptions { data_dir: data_dir.clone(), preferred_port: None };
+    let options = RabbitmqOptions { data_dir: data_dir.clone(), ..RabbitmqOptions::default() };
     let server = rabbitmq::start(options.clone()).await.unwrap();
     let url = rabbitmq::url(&server).expose_secret().to_owned();
     // A frame of the method class: the broker begins the conversation.

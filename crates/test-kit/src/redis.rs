@@ -2,12 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::Certificate;
 
 /// Where the tests' Redis is. Tests share it: each takes a prefix of its own.
 const SERVER: &str = "TRADEPOST_TEST_REDIS";
@@ -24,21 +27,34 @@ pub fn shared_url() -> String {
 pub struct PrivateRedis {
     folder: TempDir,
     port: u16,
+    /// Where it speaks TLS, and what it shows there.
+    tls: Option<(u16, Vec<String>)>,
     child: Child,
 }
 
 impl PrivateRedis {
     /// Starts a server and waits until it answers.
     pub fn start() -> Self {
+        Self::start_showing(None)
+    }
+
+    /// The same with TLS.
+    pub fn start_with_tls(certificate: &Certificate) -> Self {
+        Self::start_showing(Some(certificate))
+    }
+
+    fn start_showing(certificate: Option<&Certificate>) -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-            let port = listener.local_addr().expect("a listener has an address").port();
-            drop(listener);
-            // Another process may take the port in between: then there is another one.
-            if let Some(child) = launch(&folder, port) {
-                return Self { folder, port, child };
+            let port = free_port();
+            let tls = certificate.map(|certificate| {
+                let port = free_port();
+                (port, tls_settings(port, certificate))
+            });
+            // Another process may take a port in between: then there is another one.
+            if let Some(child) = launch(&folder, port, tls.as_ref()) {
+                return Self { folder, port, tls, child };
             }
             assert!(Instant::now() < deadline, "redis-server does not start");
         }
@@ -46,7 +62,10 @@ impl PrivateRedis {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        match &self.tls {
+            Some((port, _)) => format!("rediss://127.0.0.1:{port}"),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
     }
 
     /// Stops it where it is: connections stay open, nothing is answered.
@@ -69,7 +88,7 @@ impl PrivateRedis {
     pub fn restart(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         self.child = loop {
-            if let Some(child) = launch(&self.folder, self.port) {
+            if let Some(child) = launch(&self.folder, self.port, self.tls.as_ref()) {
                 break child;
             }
             assert!(Instant::now() < deadline, "redis-server does not start again");
@@ -89,11 +108,29 @@ impl Drop for PrivateRedis {
     }
 }
 
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("a listener has an address").port()
+}
+
+fn tls_settings(port: u16, files: &Certificate) -> Vec<String> {
+    let path = |path: &Path| path.to_str().expect("a path of a test is text").to_owned();
+    let pairs = [
+        ("--tls-port", port.to_string()),
+        ("--tls-cert-file", path(&files.certificate)),
+        ("--tls-key-file", path(&files.key)),
+        ("--tls-ca-cert-file", path(&files.authority)),
+        ("--tls-auth-clients", "no".to_owned()),
+    ];
+    pairs.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
 /// Starts a server; none if it ended instead.
-fn launch(folder: &TempDir, port: u16) -> Option<Child> {
+fn launch(folder: &TempDir, port: u16, tls: Option<&(u16, Vec<String>)>) -> Option<Child> {
     let mut child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(folder.path())
+        .args(tls.map(|(_, settings)| settings.as_slice()).unwrap_or_default())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

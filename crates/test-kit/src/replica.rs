@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use pg::bootstrap::{self, Names, Passwords};
 use pg::{DatabaseConfig, Db, Schema};
+use rustix::process::{Pid, Signal, kill_process};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
@@ -96,6 +97,16 @@ impl Replicated {
         self.tell_replica("SELECT pg_wal_replay_resume()").await;
     }
 
+    /// Stops the replica where it is: connections stay open, nothing is answered.
+    pub fn freeze_replica(&self) {
+        self.replica.signal(Signal::STOP);
+    }
+
+    /// Lets the replica go on.
+    pub fn thaw_replica(&self) {
+        self.replica.signal(Signal::CONT);
+    }
+
     /// Kills the replica.
     pub fn kill_replica(&mut self) {
         self.replica.kill();
@@ -149,7 +160,24 @@ impl Server {
         server
     }
 
+    /// Sends a signal to the server and then to its children, which answer for it.
+    fn signal(&self, signal: Signal) {
+        let parent = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+        let children = children.expect("the kernel tells the children of a process");
+        let pids =
+            std::iter::once(parent.cast_signed()).chain(children.split_whitespace().filter_map(|id| id.parse().ok()));
+        for pid in pids.filter_map(Pid::from_raw) {
+            // One that has just ended takes none.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     fn kill(&mut self) {
+        // One that is stopped would not see that its parent has ended.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::CONT);
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }

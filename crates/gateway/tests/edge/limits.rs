@@ -66,8 +66,12 @@ async fn guessing_tokens_counts_against_the_address() {
 async fn two_gateways_on_one_redis_let_one_burst_pass() {
     let prefix = format!("test-{}", uuid::Uuid::new_v4().simple());
     let redis = || {
-        let config =
-            RedisConfig { url: test_kit::redis::shared_url().into(), prefix: prefix.clone(), timeout_ms: 20_000 };
+        let config = RedisConfig {
+            url: test_kit::redis::shared_url().into(),
+            prefix: prefix.clone(),
+            timeout_ms: 20_000,
+            ..RedisConfig::default()
+        };
         Redis::new(&config).unwrap()
     };
     let change = |config: &mut GatewayConfig| config.limits.address.read = quota(40);

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use events::Envelope;
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -62,6 +62,9 @@ pub enum RabbitMqError {
     /// The file of the authority cannot be read.
     #[error("rabbitmq.authority cannot be read: {0}")]
     Authority(std::io::Error),
+    /// The authority would be asked for nothing.
+    #[error("rabbitmq.authority is set, but rabbitmq.url is not amqps://")]
+    NotTls,
 }
 
 /// The transport over RabbitMQ. Clones are the same transport. [`RabbitMq::run`] does the consuming.
@@ -87,6 +90,9 @@ impl RabbitMq {
     /// A transport to the broker of these settings. Connects when it is first needed.
     pub fn new(config: &RabbitMqConfig) -> Result<Self, RabbitMqError> {
         let uri: AMQPUri = config.url.expose().parse().map_err(|_| RabbitMqError::Url)?;
+        if config.authority.is_some() && uri.scheme != AMQPScheme::AMQPS {
+            return Err(RabbitMqError::NotTls);
+        }
         let authority = config.authority.as_ref().map(std::fs::read_to_string).transpose();
         let authority = authority.map_err(RabbitMqError::Authority)?;
         Ok(Self(Arc::new(Broker {

@@ -9,7 +9,7 @@ use lapin::options::{BasicPublishOptions, QueueDeleteOptions};
 use messaging::dead_letters::{Replayed, Selection, replay, stuck};
 use messaging::{ConsumeError, RabbitMq, RabbitMqConfig, Transport};
 use pg::Db;
-use test_kit::TestDb;
+use test_kit::{Authority, PrivateBroker, TestDb};
 use uuid::Uuid;
 
 use crate::proxy::Proxy;
@@ -250,4 +250,55 @@ async fn a_message_that_nobody_can_read_goes_to_the_dead_and_the_next_is_handled
     let _relay = Running::start(db, process.transport.clone());
     change_and_commit(db, object).await;
     eventually("the next is handled", || async { effects(db, object).await == [1] }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_ends_and_comes_back_with_what_it_had_has_lost_nothing() {
+    let test = TestDb::new(&SCHEMA).await;
+    let db = test.db();
+    let mut broker = PrivateBroker::start().await;
+    let config =
+        RabbitMqConfig { url: broker.url().into(), retry_ms: [50, 100, 200, 400], ..RabbitMqConfig::default() };
+    let process = Process::start(&config, vec![consumer(db, |_| Ok(()))]);
+    let _relay = Running::start(db, process.transport.clone());
+    let objects = create_objects(db, 5).await;
+    let writer = tokio::spawn(write(db.clone(), objects.clone(), 60));
+    eventually("some are handled", || async { count(db, "effects").await >= 30 }).await;
+    broker.stop().await;
+    broker.restart().await;
+    eventually("more are handled", || async { count(db, "effects").await >= 120 }).await;
+    broker.kill().await;
+    broker.restart().await;
+    writer.await.unwrap();
+    each_in_order(db, &objects, 60).await;
+    assert_eq!(count(db, "dead_letters").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_only_a_broker_with_a_certificate_of_the_authority_is_spoken_to() {
+    let test = TestDb::new(&SCHEMA).await;
+    let db = test.db();
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let ours = authority.issue("rabbitmq");
+    let broker = PrivateBroker::start_with_tls(&ours).await;
+    let trusting = |authority| RabbitMqConfig { url: broker.url().into(), authority, ..RabbitMqConfig::default() };
+    let process = Process::start(&trusting(Some(ours.authority.clone())), vec![consumer(db, |_| Ok(()))]);
+    let _relay = Running::start(db, process.transport.clone());
+    let objects = create_objects(db, 2).await;
+    write(db.clone(), objects.clone(), 3).await;
+    each_in_order(db, &objects, 3).await;
+
+    let batch = messaging::log::published_after(db, 0, 1).await.unwrap();
+    for authority in [Some(stranger.issue("stranger").authority), None] {
+        let refused = RabbitMq::new(&trusting(authority)).unwrap().publish(&batch).await.unwrap_err();
+        assert!(refused.to_string().contains("certificate"), "{refused}");
+    }
+}
+
+#[test]
+fn an_authority_for_an_address_without_tls_is_refused() {
+    let authority = Some(Authority::new().issue("rabbitmq").authority);
+    let config = RabbitMqConfig { url: "amqp://127.0.0.1".into(), authority, ..RabbitMqConfig::default() };
+    let refused = RabbitMq::new(&config).err().unwrap();
+    assert_eq!(refused.to_string(), "rabbitmq.authority is set, but rabbitmq.url is not amqps://");
 }

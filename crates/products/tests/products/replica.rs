@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use kernel::Scope;
 use runtime::Tasks;
 use serde_json::{Value, json};
@@ -78,6 +79,31 @@ async fn an_answer_of_a_lagging_replica_is_not_kept_as_if_it_were_new() {
     }
     pair.servers.resume().await;
     assert_eq!(pair.name_for(None).await, "Name 4");
+    pair.tasks.shutdown(Duration::from_secs(10)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_replica_is_no_error_for_anybody() {
+    let pair = Pair::open().await;
+    let staff = pair.shop.token(&[Scope::ReadProducts]);
+    pair.name_for(Some(&staff)).await;
+    pair.servers.freeze_replica();
+    // Before the watch has seen it, and after.
+    let ask = async || {
+        pair.name_for(Some(&staff)).await;
+        pair.shop.ask("{ products { nodes { name } } }").await;
+    };
+    join_all((0..20).map(|_| ask())).await;
+    while pair.shop.products.reads_from_replica() {
+        ask().await;
+    }
+    pair.rename("New").await;
+    assert_eq!(pair.name_for(Some(&staff)).await, "New", "all staff read the primary");
+    pair.servers.thaw_replica();
+    while !pair.shop.products.reads_from_replica() {
+        ask().await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     pair.tasks.shutdown(Duration::from_secs(10)).await.unwrap();
 }
 

@@ -25,7 +25,7 @@ fn quota(burst: u32, period_seconds: u32) -> Quota {
 
 fn redis_at(url: String, timeout_ms: u64) -> Redis {
     let prefix = format!("test-{}", Uuid::new_v4().simple());
-    Redis::new(&RedisConfig { url: Secret::from(url), prefix, timeout_ms }).unwrap().unwrap()
+    Redis::new(&RedisConfig { url: Secret::from(url), prefix, timeout_ms, ..RedisConfig::default() }).unwrap().unwrap()
 }
 
 fn redis() -> Redis {
@@ -164,6 +164,7 @@ async fn two_processes_at_once_get_no_more_than_one_burst_and_one_refill() {
         url: test_kit::redis::shared_url().into(),
         prefix: redis.key("").trim_end_matches(':').to_owned(),
         timeout_ms: 20_000,
+        ..RedisConfig::default()
     };
     let other = Redis::new(&config).unwrap().unwrap();
     let shared = Shared::with_clock(other, &clock);

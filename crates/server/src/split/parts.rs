@@ -117,7 +117,9 @@ impl Kind {
                 replica::start(options, primary).await
             }
             Self::Redis => redis::start(RedisOptions { data_dir, preferred_port }).await,
-            Self::RabbitMq => rabbitmq::start(RabbitmqOptions { data_dir, preferred_port }).await,
+            Self::RabbitMq => {
+                rabbitmq::start(RabbitmqOptions { data_dir, preferred_port, ..RabbitmqOptions::default() }).await
+            }
         }
     }
 
