@@ -27,6 +27,13 @@ const ROLES: &str = "gateway,users,products,orders,webhooks";
 const SETTINGS: [&str; 2] = ["telemetry.log=warn", "gateway.limits.enabled=false"];
 /// The same of a further process.
 const NO_LIMITS: (&str, &str) = ("TRADEPOST__GATEWAY__LIMITS__ENABLED", "false");
+/// What `run.json` calls the shop's own process.
+pub const PROGRAM: &str = "tradepost";
+/// Events that the relay has yet to publish.
+const UNPUBLISHED: &str = "SELECT (SELECT count(*) FROM events WHERE sequence IS NULL) \
+    + (SELECT coalesce(sum(sequenced - published), 0) FROM relay)";
+/// How long events may take to come to their consumers.
+const EVENTS_PATIENCE: Duration = Duration::from_mins(10);
 /// How long a process may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -124,7 +131,7 @@ impl Shop {
 
     /// Its process; that of the supervisor when the roles run apart.
     pub fn pid(&self) -> anyhow::Result<u32> {
-        self.run.pids.get("tradepost").copied().context("run.json has no process id")
+        self.run.pids.get(PROGRAM).copied().context("run.json has no process id")
     }
 
     /// PostgreSQL's process.
@@ -132,24 +139,37 @@ impl Shop {
         self.run.pids.get("postgres").copied().context("run.json has no process id of PostgreSQL")
     }
 
-    /// The processes of the roles, when they run apart.
-    pub fn roles(&self) -> &[RoleProcess] {
-        &self.run.roles
-    }
-
     /// Processor time that each part has used up to now, in milliseconds: `tradepost`, or each role by its name, and the
-    /// servers.
+    /// servers. The supervisor of roles apart only waits.
     pub fn processor_time(&self) -> anyhow::Result<BTreeMap<String, f64>> {
         let mut times = BTreeMap::new();
-        for (part, pid) in &self.run.pids {
-            let is_server = part != "tradepost";
-            let time = if is_server { processes::of_family(*pid)? } else { processes::of_process(*pid)? };
-            times.insert(part.clone(), time);
+        for (part, pid) in self.run.pids.iter().filter(|(part, _)| *part != PROGRAM || self.run.roles.is_empty()) {
+            times.insert(part.clone(), processes::of_family(*pid)?);
         }
-        for process in self.roles() {
+        for process in &self.run.roles {
             *times.entry(process.role.clone()).or_default() += processes::of_process(process.pid)?;
         }
         Ok(times)
+    }
+
+    /// Waits until every event up to now has come to its consumers.
+    pub async fn until_events_are_consumed(&self) -> anyhow::Result<()> {
+        let (deadline, mut before) = (Instant::now() + EVENTS_PATIENCE, -1);
+        loop {
+            let (mut waiting, mut consumed) = (0, 0);
+            for role in self.run.databases.keys() {
+                let database = self.superuser(role)?;
+                waiting += database.number(UNPUBLISHED).await?;
+                consumed += database.number("SELECT count(*) FROM inbox").await?;
+            }
+            // What the broker still has is consumed at once, so that a still inbox is a finished one.
+            if waiting == 0 && consumed == before {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "events wait after {} s", EVENTS_PATIENCE.as_secs());
+            before = consumed;
+            sleep(Duration::from_secs(3)).await;
+        }
     }
 
     /// A role's database as the login that works on it.

@@ -30,11 +30,7 @@ const SETTLED: Duration = Duration::from_millis(300);
 
 /// Takes the figure.
 pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow::Result<()> {
-    let token = shop.staff_token().await?;
-    let mut variants = Vec::new();
-    for number in 0..PRODUCTS {
-        variants.push(make_product(shop, &token, &format!("checkout-{number}"), UNITS).await?);
-    }
+    let variants = make_products(shop).await?;
     let bound = Bound::of(bench, shop, &variants).await?;
     let trips: Vec<String> =
         bound.sides.iter().map(|side| format!("{} on {}", side.script.round_trips, side.database.name())).collect();
@@ -44,10 +40,7 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
     let mut rounds = Rounds::default();
     let mut orders = bound.run(shop, 16).await?.per_second * bench.seconds;
     let _: buy::Outcome = load::run("buy", &plan).await?;
-    for role in capture::ROLES {
-        // As the server itself does within a minute. Before that it plans as if there were no orders yet.
-        shop.superuser(role)?.query("VACUUM ANALYZE").await?;
-    }
+    take_statistics(shop).await?;
     for _ in 0..bench.rounds {
         let before = Cpu::now(shop.pid()?, shop.postgres_pid()?)?;
         let ours: buy::Outcome = load::run("buy", &plan).await?;
@@ -60,6 +53,24 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
     }
     rounds.tell(report);
     Ok(())
+}
+
+/// As the server itself does within a minute. Before that it plans as if there were no orders yet.
+pub async fn take_statistics(shop: &Shop) -> anyhow::Result<()> {
+    for role in capture::ROLES {
+        shop.superuser(role)?.query("VACUUM ANALYZE").await?;
+    }
+    Ok(())
+}
+
+/// Makes the products that are bought, and gives the variant of each.
+pub async fn make_products(shop: &Shop) -> anyhow::Result<Vec<String>> {
+    let token = shop.staff_token().await?;
+    let mut variants = Vec::new();
+    for number in 0..PRODUCTS {
+        variants.push(make_product(shop, &token, &format!("checkout-{number}"), UNITS).await?);
+    }
+    Ok(variants)
 }
 
 /// pgbench with the scripts of a checkout.

@@ -17,9 +17,12 @@ use crate::shop::{GRAPHQL, Shop};
 /// Requests whose queries are timed one by one.
 const TIMED: usize = 400;
 /// Requests that are all different: more than a round sends, so that no answer is in the cache.
-const DIFFERENT: usize = 100_000;
+pub const DIFFERENT: usize = 100_000;
 /// Pages that everybody looks at.
-const POPULAR: usize = 50;
+pub const POPULAR: usize = 50;
+
+/// What a good answer has in it.
+pub const EXPECTED: &str = "\"nodes\":[";
 
 const QUERY: &str = "query Page($filter: ProductFilter, $sort: ProductSort) { products(filter: $filter, sort: $sort, first: 24) { \
     nodes { id slug name inStock price { amount currency } images { url alt } } \
@@ -46,10 +49,7 @@ impl Kind {
 /// Takes the figures.
 pub async fn measure(bench: &Bench, shop: &Shop, products: u64, kind: Kind, report: &mut Report) -> anyhow::Result<()> {
     let name = sized(kind.name(), products);
-    let pages = Pages::of(shop, kind).await?;
-    // The same requests each time the figure is taken.
-    let mut random = StdRng::seed_from_u64(products);
-    let requests: Vec<String> = (0..DIFFERENT).map(|_| pages.request(&mut random)).collect();
+    let requests = different_requests(shop, products, kind).await?;
     time_queries(shop, &name, kind, &requests[..TIMED], report).await?;
     let (mut uncached, mut served) = (Load::default(), Load::default());
     let per_round = DIFFERENT / bench.rounds.max(1) as usize;
@@ -62,6 +62,13 @@ pub async fn measure(bench: &Bench, shop: &Shop, products: u64, kind: Kind, repo
     uncached.tell(&name, "no answer cached", report);
     served.tell(&name, "answers cached", report);
     Ok(())
+}
+
+/// [`DIFFERENT`] requests, the same ones for the same catalog.
+pub async fn different_requests(shop: &Shop, products: u64, kind: Kind) -> anyhow::Result<Vec<String>> {
+    let pages = Pages::of(shop, kind).await?;
+    let mut random = StdRng::seed_from_u64(products);
+    Ok((0..DIFFERENT).map(|_| pages.request(&mut random)).collect())
 }
 
 /// What there is to ask for.
@@ -174,7 +181,7 @@ struct Load {
 
 impl Load {
     async fn round(&mut self, bench: &Bench, shop: &Shop, requests: Vec<String>) -> anyhow::Result<()> {
-        let expect = "\"nodes\":[".to_owned();
+        let expect = EXPECTED.to_owned();
         let plan =
             repeat::Plan { address: shop.address()?, connections: AT_ONCE, seconds: bench.seconds, requests, expect };
         let before = Cpu::now(shop.pid()?, shop.postgres_pid()?)?;

@@ -148,7 +148,7 @@ impl Bench {
             Name::Search => listing::measure(self, shop, products, listing::Kind::Search, report).await,
             Name::Checkout => checkout::measure(self, shop, report).await,
             Name::Flash => flash::measure(shop, report).await,
-            Name::Cost => cost::measure(self, shop, report).await,
+            Name::Cost => cost::measure(self, shop, products, report).await,
         }
     }
 }

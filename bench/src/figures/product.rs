@@ -21,12 +21,10 @@ const QUERY: &str = "query Product($slug: String!) { product(slug: $slug) { id s
 
 /// Takes the figure.
 pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow::Result<()> {
-    let slug =
-        shop.database("products")?.query("SELECT slug FROM products WHERE is_active ORDER BY slug LIMIT 1").await?;
-    let sent = request("POST", GRAPHQL, None, Some(&json!({"query": QUERY, "variables": {"slug": slug}})));
+    let Read { sent, expect } = read(shop).await?;
     let body = {
         let mut connection = Connection::open(shop.address()?).await?;
-        String::from_utf8(connection.send(&sent).await?.body.to_vec())?
+        String::from_utf8(connection.send(sent.as_bytes()).await?.body.to_vec())?
     };
     report.note(format!("product: the answer has {} bytes.", body.len()));
     let (mut child, bare) = serve_bare(body).await?;
@@ -34,8 +32,8 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
         address,
         connections: AT_ONCE,
         seconds: bench.seconds,
-        requests: vec![String::from_utf8_lossy(&sent).into_owned()],
-        expect: format!("\"slug\":\"{slug}\""),
+        requests: vec![sent.clone()],
+        expect: expect.clone(),
     };
     let bare_pid = child.id().context("the bare handler has ended")?;
     let mut rounds = Rounds::default();
@@ -51,6 +49,22 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
     child.kill().await?;
     rounds.tell(report);
     Ok(())
+}
+
+/// A read of a product by its slug.
+pub struct Read {
+    /// The request.
+    pub sent: String,
+    /// What a good answer has in it.
+    pub expect: String,
+}
+
+/// The read of the first product, the same one for the same catalog.
+pub async fn read(shop: &Shop) -> anyhow::Result<Read> {
+    let slug =
+        shop.database("products")?.query("SELECT slug FROM products WHERE is_active ORDER BY slug LIMIT 1").await?;
+    let sent = request("POST", GRAPHQL, None, Some(&json!({"query": QUERY, "variables": {"slug": slug}})));
+    Ok(Read { sent: String::from_utf8_lossy(&sent).into_owned(), expect: format!("\"slug\":\"{slug}\"") })
 }
 
 #[derive(Default)]
