@@ -38,7 +38,7 @@ export function follow(base, topics, { token, onEvent, onState = () => {}, onErr
       if (gone || stopped) return;
       gone = true;
       clearTimeout(watch);
-      if (reason === 'SESSION_ENDED') {
+      if (reason === 'SESSION_ENDED' || reason === 'INVALID_TOKEN') {
         onState('ended');
         return;
       }
@@ -79,6 +79,10 @@ export function follow(base, topics, { token, onEvent, onState = () => {}, onErr
         authenticate().catch(onError);
       } else if (message.type === 'closing') {
         wait = message.reconnect_in_ms;
+      } else if (message.code === 'INVALID_TOKEN') {
+        // It has not expired: its session was ended while nothing was connected.
+        onClose({ reason: message.code });
+        mine.close();
       } else if (message.code === 'SOURCE_UNAVAILABLE') {
         setTimeout(subscribe, 1000);
       } else if (message.type === 'error') {

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 const ISSUER: &str = "https://shop.example";
 /// After this a test that waits has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A role's log in memory.
 #[derive(Default)]
