@@ -139,6 +139,7 @@ async fn a_call_without_a_good_token_is_refused() {
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");
         let body: Value = answer.json().await.unwrap();
         assert_eq!(body["code"], "INTERNAL_TOKEN_INVALID");
+        assert!(!body["request_id"].as_str().unwrap().is_empty(), "{body}");
     }
     let stranger = InternalSigner::new(&secret(), "orders", role.clock.clone()).unwrap();
     assert_eq!(role.answer_to(&stranger.token()).await, StatusCode::UNAUTHORIZED);

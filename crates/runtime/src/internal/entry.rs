@@ -59,7 +59,7 @@ pub async fn enter(State(peers): State<Peers>, mut request: Request, next: Next)
         Err(reason) => {
             counter!("internal_refused_total", "reason" => reason).increment(1);
             tracing::warn!(reason, "a call on the internal listener was refused");
-            return within(anonymous(), std::future::ready(refusal())).await;
+            return within(anonymous(), async { refusal() }).await;
         }
     };
     let meta = passed_on(request.headers());
