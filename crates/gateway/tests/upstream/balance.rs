@@ -72,11 +72,18 @@ async fn an_instance_whose_database_is_frozen_says_so_and_is_not_taken_for_froze
     let trust = Trust::new();
     let ill = Process::start(Instance::new(), &trust.verifier);
     let well = Process::start(Instance::new(), &trust.verifier);
-    let config = UpstreamConfig { check_timeout_ms: 1500, ..config() };
+    // Less than a check of the database may take, and one that is late is enough.
+    let config = UpstreamConfig { check_timeout_ms: 1900, silent_after: 1, ..config() };
     let edge = Edge::new(&trust, &[ill.address, well.address], &config).checking();
     edge.wait_for(&[State::Ready, State::Ready]).await;
     ill.role.database_frozen.store(true, Ordering::SeqCst);
     edge.wait_for(&[State::NotReady, State::Ready]).await;
+    let looked = ill.role.looked.load(Ordering::SeqCst);
+    until(|| {
+        assert!(!edge.upstream.instances().contains(&State::Silent));
+        ill.role.looked.load(Ordering::SeqCst) >= looked + 2
+    })
+    .await;
     let before = ill.role.arrivals();
     for _ in 0..20 {
         assert_eq!(edge.get().await.status, StatusCode::OK);

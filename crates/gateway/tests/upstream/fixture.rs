@@ -40,6 +40,8 @@ pub struct Instance {
     pub database_away: AtomicBool,
     /// Its database says nothing.
     pub database_frozen: Arc<AtomicBool>,
+    /// How often it looked whether its database answers.
+    pub looked: Arc<AtomicUsize>,
     /// The status that it answers with.
     pub status: Mutex<StatusCode>,
     /// Changes wait for a permit. Closed: they never end.
@@ -155,6 +157,7 @@ impl Instance {
             seen: Mutex::default(),
             database_away: AtomicBool::new(false),
             database_frozen: Arc::default(),
+            looked: Arc::default(),
             status: Mutex::new(StatusCode::OK),
             go_on: Semaphore::new(Semaphore::MAX_PERMITS),
             effects: Arc::default(),
@@ -168,8 +171,9 @@ impl Instance {
     }
 
     fn health(&self) -> Health {
-        let (health, frozen) = (Health::default(), Arc::clone(&self.database_frozen));
+        let (health, frozen, looked) = (Health::default(), Arc::clone(&self.database_frozen), Arc::clone(&self.looked));
         health.add("database", move || {
+            looked.fetch_add(1, Ordering::SeqCst);
             let frozen = Arc::clone(&frozen);
             async move {
                 if frozen.load(Ordering::SeqCst) {
