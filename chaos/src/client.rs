@@ -15,6 +15,8 @@ use crate::tally::Tally;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it keeps asking.
 const TRIES_FOR: Duration = Duration::from_mins(1);
+/// How long staff use a token before they sign in again: it is good for a quarter of an hour.
+pub const SESSION: Duration = Duration::from_mins(10);
 /// The pause before it asks again, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 

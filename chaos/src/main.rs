@@ -128,14 +128,16 @@ impl Run {
         let since = shop.register_receiver(&staff, receiver).await?;
         let kinds: Vec<String> = events::REGISTRY.iter().map(|event| event.kind.to_owned()).collect();
         let variants = shop.variants(&guest).await?;
+        shop.fill(&staff, &variants).await?;
         let market = Arc::new(Market { variants, provider: shop.provider(), purchases: std::sync::Mutex::default() });
         let (stop, stopped) = watch::channel(false);
         let readers = readers::start(&shop.gateways(), &Arc::new(shop.staff_login()), &guest);
+        readers.follow(Duration::from_secs(self.patience)).await?;
         let mut people = JoinSet::new();
         for _ in 0..self.customers {
             people.spawn(people::customer(guest.clone(), Arc::clone(&market), stopped.clone()));
         }
-        people.spawn(people::staff(staff, stopped));
+        people.spawn(people::staff(guest.clone(), shop.staff_login(), stopped));
         let end = Instant::now() + Duration::from_secs_f64(self.minutes * 60.0);
         let injected = faults::inject(shop, seed, end).await;
         // Without the last customers' orders coming to rest first, half-done work would look like lost work.

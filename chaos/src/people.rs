@@ -1,14 +1,14 @@
 //! Who uses the shop during a run: customers who buy, and staff who take money, send goods, cancel and give back.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::client::{Client, Refused};
+use crate::client::{Client, Refused, SESSION};
 
 /// How long the customer's browser tries to reach the provider.
 const CARD_TRIES: u32 = 60;
@@ -106,18 +106,26 @@ async fn show_card(provider: &str, payment: &str, secret: &str) -> bool {
 }
 
 /// Works on orders until told to stop.
-pub async fn staff(client: Client, mut stop: watch::Receiver<bool>) {
+pub async fn staff(guest: Client, (email, password): (String, String), mut stop: watch::Receiver<bool>) {
     while !*stop.borrow_and_update() {
-        if let Ok(orders) = client.get("/api/v1/admin/orders?state=placed&limit=20").await {
-            for order in orders["data"].as_array().into_iter().flatten() {
-                // What is refused was done by an earlier try, or was overtaken.
-                drop(work_on(&client, &text(&order["id"]), order["payment_state"] == "authorised").await);
-                if *stop.borrow() {
-                    return;
-                }
-            }
+        let Ok(client) = guest.sign_in(&email, &password).await else { continue };
+        let signed_in = Instant::now();
+        while !*stop.borrow_and_update() && signed_in.elapsed() < SESSION {
+            work(&client, &stop).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// One look at the orders that wait.
+async fn work(client: &Client, stop: &watch::Receiver<bool>) {
+    let Ok(orders) = client.get("/api/v1/admin/orders?state=placed&limit=20").await else { return };
+    for order in orders["data"].as_array().into_iter().flatten() {
+        // What is refused was done by an earlier try, or was overtaken.
+        drop(work_on(client, &text(&order["id"]), order["payment_state"] == "authorised").await);
+        if *stop.borrow() {
+            return;
+        }
     }
 }
 

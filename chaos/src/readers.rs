@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
+use crate::client::{Client, SESSION};
 
 /// Readers at once.
 const READERS: usize = 4;
@@ -58,6 +58,16 @@ impl Readers {
         self.seen.iter().map(|read| read.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
     }
 
+    /// Waits until each of them follows the stream: what one does not see from then on is a gap.
+    pub async fn follow(&self, patience: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while self.seen().iter().any(|read| read.from.is_empty()) {
+            ensure!(began.elapsed() < patience, "the stream lets its readers wait");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
     /// Sends them home.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -72,9 +82,15 @@ async fn follow(
     read: Arc<Mutex<Read>>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut signed_in: Option<(Client, Instant)> = None;
     loop {
         let session = async {
-            let staff = guest.sign_in(&login.0, &login.1).await.ok().context("not signed in")?;
+            // Attempts to sign in are limited: a token is used as long as it lasts.
+            let (staff, since) = match signed_in.take().filter(|(_, since)| since.elapsed() < SESSION) {
+                Some(known) => known,
+                None => (guest.sign_in(&login.0, &login.1).await.ok().context("not signed in")?, Instant::now()),
+            };
+            let (staff, _) = signed_in.insert((staff, since));
             let gateway = gateways.choose(&mut rand::rng()).context("no gateway")?;
             listen(gateway, staff.token().unwrap_or_default(), &read).await
         };

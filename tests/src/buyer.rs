@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use crate::Variant;
 
-/// How long a checkout may take to end, and the pause before it is asked for again.
+/// How long an answer may be asked for, and the pause before it is asked for again.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(500);
+/// Where GraphQL is asked.
+const GRAPHQL: &str = "/api/v1/graphql";
 
 /// A client: a guest until it signs in.
 #[derive(Clone)]
@@ -76,8 +78,26 @@ impl Buyer {
         self.token.as_deref()
     }
 
-    /// A request with everything said.
+    /// A request with everything said. What may be asked twice is asked again while the shop can't answer: on a busy
+    /// machine a request may take longer than it may.
     pub async fn send(&self, method: Method, path: &str, key: Option<&str>, body: Option<Value>) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        let may_repeat = key.is_some() || method == Method::GET || path == GRAPHQL;
+        let mut is_repeated = false;
+        loop {
+            let answer = self.send_once(method.clone(), path, key, body.as_ref()).await;
+            // The first try may still be at work.
+            let is_open = matches!(answer.status.as_u16(), 503 | 504)
+                || is_repeated && answer.body["code"] == "REQUEST_IN_PROGRESS";
+            if !is_open || !may_repeat || Instant::now() > deadline {
+                return answer;
+            }
+            is_repeated = true;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn send_once(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.api));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -86,7 +106,7 @@ impl Buyer {
             request = request.header("idempotency-key", key);
         }
         if let Some(body) = body {
-            request = request.json(&body);
+            request = request.json(body);
         }
         let response = request.send().await.expect("the shop answers");
         let (status, headers) = (response.status(), response.headers().clone());
@@ -102,22 +122,28 @@ impl Buyer {
 
     /// POST.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, None, Some(body)).await
+        self.change(Method::POST, path, body).await
     }
 
     /// PUT.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::PUT, path, None, Some(body)).await
+        self.change(Method::PUT, path, body).await
     }
 
     /// PATCH.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::PATCH, path, None, Some(body)).await
+        self.change(Method::PATCH, path, body).await
+    }
+
+    /// A change with a key of its own.
+    async fn change(&self, method: Method, path: &str, body: Value) -> Answer {
+        let key = Uuid::new_v4().to_string();
+        self.send(method, path, Some(&key), Some(body)).await
     }
 
     /// A GraphQL document; gives the whole body.
     pub async fn graphql(&self, query: &str) -> Value {
-        self.post("/api/v1/graphql", json!({ "query": query })).await.body
+        self.send(Method::POST, GRAPHQL, None, Some(json!({ "query": query }))).await.body
     }
 
     /// A cart with `quantity` of `variant`, addressed, with shipping and payment chosen: ready to be completed.

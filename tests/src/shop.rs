@@ -8,7 +8,6 @@ use std::time::Duration;
 use crypto::{KeyringConfig, TokenConfig, TokenSigner};
 use futures_util::future::join_all;
 use kernel::Context;
-use pg::DatabaseConfig;
 use products::ops::ImportOptions;
 use runtime::http::Role;
 use runtime::telemetry::{Metrics, Telemetry, TelemetryConfig};
@@ -220,10 +219,7 @@ pub fn start_telemetry(config: &TelemetryConfig) -> Telemetry {
 }
 
 fn settings(databases: &[TestDb; 4]) -> Settings {
-    let database = |at: usize| {
-        let url = databases[at].urls().app.clone();
-        DatabaseConfig { url, ..DatabaseConfig::default() }
-    };
+    let database = |at: usize| databases[at].config();
     let mut settings = Settings {
         databases: Databases { users: database(0), products: database(1), orders: database(2), webhooks: database(3) },
         keyring: KeyringConfig::generate(),

@@ -35,6 +35,8 @@ use crate::verdict::SOURCES;
 
 /// How long the whole shop may take to be ready.
 const START_PATIENCE: Duration = Duration::from_mins(2);
+/// Units of what does not run out.
+const PLENTY: i64 = 1_000_000;
 /// The servers beside the roles.
 pub const SERVERS: [&str; 4] = ["postgres", "replica", "redis", "rabbitmq"];
 
@@ -207,6 +209,20 @@ impl Shop {
         let variants: Vec<String> = variants.filter_map(|variant| variant["id"].as_str().map(str::to_owned)).collect();
         ensure!(!variants.is_empty(), "the catalog is empty: {answer}");
         Ok(variants)
+    }
+
+    /// Every second variant gets so many units that a long run sells, and the others run out.
+    pub async fn fill(&self, staff: &Client, variants: &[String]) -> anyhow::Result<()> {
+        let query =
+            "mutation ($input: InventoryLevelSetInput!) { inventoryLevelSet(input: $input) { variant { id } } }";
+        for variant in variants.iter().step_by(2) {
+            let input = json!({ "variantId": variant, "onHand": PLENTY });
+            let answer =
+                staff.post("/api/v1/graphql", &json!({ "query": query, "variables": { "input": input } })).await;
+            let answer = answer.map_err(|why| anyhow::anyhow!("stock can't be set: {why:?}"))?;
+            ensure!(answer["data"]["inventoryLevelSet"]["variant"]["id"] == *variant, "stock was not set: {answer}");
+        }
+        Ok(())
     }
 
     /// What the shop itself finds wrong with its books.

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 /// Where the tests' server is: a superuser's URL.
 const SERVER: &str = "TRADEPOST_TEST_POSTGRES";
+/// How long a test waits for a connection: on a busy machine many at once are slow, which is no failure.
+const ACQUIRE_TIMEOUT_MS: u64 = 30_000;
 /// Makes one template at a time.
 const TEMPLATE_LOCK: i64 = 0x7465_6d70_6c61_7465;
 
@@ -32,10 +34,14 @@ impl TestDb {
         bootstrap::close_to_others(&mut server, &names).await.expect("the superuser sets who may connect");
         server.close().await.expect("the server ends the session");
         let urls = urls(&names);
-        let config = DatabaseConfig { url: urls.app.clone(), ..DatabaseConfig::default() };
-        let db = Db::connect(schema.role, &config).await.expect("the runtime login connects to its database");
+        let db = Db::connect(schema.role, &config(&urls)).await.expect("the runtime login connects to its database");
         let owner = PgPool::connect_lazy(urls.owner.expose()).expect("the owner's URL reads");
         Self { database, urls, db, owner }
+    }
+
+    /// The settings that the runtime login's pools have.
+    pub fn config(&self) -> DatabaseConfig {
+        config(&self.urls)
     }
 
     /// The pools of the runtime login, which may do what the role may.
@@ -79,6 +85,10 @@ impl Drop for TestDb {
         });
         drop(dropping.join());
     }
+}
+
+fn config(urls: &Urls) -> DatabaseConfig {
+    DatabaseConfig { url: urls.app.clone(), acquire_timeout_ms: ACQUIRE_TIMEOUT_MS, ..DatabaseConfig::default() }
 }
 
 fn server_url() -> String {
