@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -45,16 +46,12 @@ async fn what_a_dead_instance_was_sending_is_sent_again_under_the_same_id() {
     let held = Arc::new(Semaphore::new(0));
     let gate = Arc::clone(&held);
     receiver.answer_with(move |_| {
-        tokio::task::block_in_place(|| {
-            while gate.available_permits() == 0 {
-                std::thread::yield_now();
-            }
-        });
-        answer(200)
+        let open = tokio::task::block_in_place(|| Handle::current().block_on(gate.acquire()).is_ok());
+        answer(if open { 200 } else { 500 })
     });
-    let first = app.start();
+    let mut first = app.start();
     until("the message to come", async || receiver.received().len() == 1).await;
-    first.kill();
+    first.kill().await;
     held.add_permits(1);
     let second = app.start();
     assert_eq!(app.statuses(endpoint).await, ["pending", "parked"], "the lease still holds");

@@ -106,7 +106,7 @@ async fn a_slow_endpoint_takes_its_own_places_only() {
     for _ in 0..10 {
         app.ordered(Uuid::now_v7(), 1).await;
     }
-    let instance = app.start();
+    let mut instance = app.start();
     app.all_done(quick).await;
     let leased: i64 =
         sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL AND endpoint_id = $1")
@@ -115,5 +115,5 @@ async fn a_slow_endpoint_takes_its_own_places_only() {
             .await
             .unwrap();
     assert_eq!(leased, 2, "as many as one endpoint may have under way");
-    instance.kill();
+    instance.kill().await;
 }

@@ -75,9 +75,11 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Ends it as a crash would: what is under way is cut off, no lease is given back.
-    pub fn kill(&self) {
+    /// Ends it as a crash would: what is under way is cut off, no lease is given back. It does nothing more once this returns.
+    pub async fn kill(&mut self) {
         self.running.abort();
+        let ended = (&mut self.running).await.unwrap_err();
+        assert!(ended.is_cancelled(), "{ended}");
     }
 }
 
