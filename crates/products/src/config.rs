@@ -1,7 +1,7 @@
 //! What can be set.
 
 use kernel::Currency;
-use runtime::cache::CacheConfig;
+use runtime::cache::{CacheConfig, SharedCacheConfig};
 use serde::{Deserialize, Serialize};
 
 /// Settings of this role.
@@ -13,6 +13,8 @@ pub struct Config {
     pub currency: Currency,
     /// Answers kept in memory.
     pub cache: CacheConfig,
+    /// Answers kept in Redis, where there is one, for all instances.
+    pub shared_cache: SharedCacheConfig,
     /// What a GraphQL request may ask for.
     pub graphql: GraphqlConfig,
 }
@@ -33,7 +35,12 @@ pub struct GraphqlConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { currency: euro(), cache: CacheConfig::default(), graphql: GraphqlConfig::default() }
+        Self {
+            currency: euro(),
+            cache: CacheConfig::default(),
+            shared_cache: SharedCacheConfig::default(),
+            graphql: GraphqlConfig::default(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! | `service` | the promise to other roles: quotes, reservations |
 //! | [`consumers`], [`jobs`] | cache invalidation by events; expiry of reservations |
 //! | `replica` | which reads may go to the replica |
-//! | [`cache`] | answers and categories in memory, and how they are known to be out of date |
+//! | [`cache`] | answers and categories in memory, answers in Redis, and how they are known to be out of date |
 //!
 //! Serves GraphQL and the contract `contracts::products`. Publishes `product.created/updated/deleted`,
 //! `category.changed`, `inventory.changed`. Needs its own database and the transport of its own events.
@@ -33,6 +33,8 @@ mod replica;
 mod service;
 mod store;
 
+use std::sync::Arc;
+
 use crypto::Keyring;
 use kernel::{Clock, Currency};
 use messaging::Idempotency;
@@ -44,7 +46,7 @@ pub use api::routes;
 pub use config::{Config, GraphqlConfig};
 pub use error::Error;
 
-use cache::{Answers, Changes, Kept, Tag};
+use cache::{Answers, Changes, Kept, Shared, Tag};
 use domain::CategoryTree;
 use replica::Replica;
 
@@ -79,9 +81,10 @@ pub struct Products {
     idempotency: Idempotency,
     clock: Clock,
     currency: Currency,
-    changes: Changes,
+    changes: Arc<Changes>,
     categories: Kept<CategoryTree>,
     answers: Answers,
+    shared: Option<Shared>,
     replica: Replica,
     turns: ops::Turns,
     graphql: GraphqlConfig,
@@ -89,14 +92,17 @@ pub struct Products {
 }
 
 impl Products {
-    /// The role over its database. With Redis, its instances know of each other who wrote.
+    /// The role over its database. With Redis, its instances share answers, and know of each other who wrote what.
     pub fn new(db: Db, keyring: Keyring, clock: Clock, config: &Config, redis: Option<Redis>) -> Self {
+        let changes = Arc::new(Changes::default());
+        let shared = |redis| Shared::new(redis, &config.shared_cache, config.currency, &changes);
         Self {
+            shared: redis.clone().map(shared),
             idempotency: Idempotency::new(db.clone(), keyring),
             db,
             clock,
             currency: config.currency,
-            changes: Changes::default(),
+            changes,
             categories: Kept::new(Tag::Categories),
             answers: Answers::new(&config.cache),
             replica: Replica::new(redis),

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use kernel::Context;
 use metrics::{Counter, Gauge, counter, gauge};
 use pg::{Db, Server};
+use runtime::cache::Moment;
 use runtime::redis::Redis;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::cache::{Changes, Stamp};
+use crate::cache::{Changes, Shared, Stamp};
 
 /// How often the servers are asked.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -32,7 +33,7 @@ const WRITERS: u64 = 100_000;
 /// What is known of the replica.
 pub(crate) struct Replica {
     /// Up to which change the cache may trust it; none while it can't be read.
-    covered: Mutex<Option<Stamp>>,
+    covered: Mutex<Option<Covered>>,
     replayed: AtomicI64,
     is_usable: AtomicBool,
     /// Where the log ended after each writer's last change.
@@ -44,9 +45,16 @@ pub(crate) struct Replica {
     lag: Gauge,
 }
 
+/// A change, in the order of this process and in that of all instances, if there is one.
+#[derive(Clone)]
+pub(crate) struct Covered {
+    pub(crate) stamp: Stamp,
+    pub(crate) moment: Option<Moment>,
+}
+
 /// What the replica is to reach: a change, and where the log ended after it.
 struct Goal {
-    stamp: Stamp,
+    change: Covered,
     position: i64,
     set: Instant,
 }
@@ -73,8 +81,8 @@ impl Replica {
     }
 
     /// The change up to which the replica has everything; none when it can't be read.
-    pub(crate) fn covered(&self) -> Option<Stamp> {
-        *self.covered.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn covered(&self) -> Option<Covered> {
+        self.covered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where this caller's reads go.
@@ -121,10 +129,10 @@ impl Replica {
     }
 
     /// Watches the servers until told to stop.
-    pub(crate) async fn watch(&self, db: &Db, changes: &Changes, stop: CancellationToken) {
+    pub(crate) async fn watch(&self, db: &Db, changes: &Changes, shared: Option<&Shared>, stop: CancellationToken) {
         let mut goal = None;
         while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
-            let looked = tokio::time::timeout(PATIENCE, self.look(db, changes, &mut goal)).await;
+            let looked = tokio::time::timeout(PATIENCE, self.look(db, changes, shared, &mut goal)).await;
             let Ok(Some(reached)) = looked else {
                 goal = None;
                 self.tell(false);
@@ -141,14 +149,20 @@ impl Replica {
     }
 
     /// Looks at both servers once; whether the replica has reached the goal. None: it is not there, or no replica.
-    async fn look(&self, db: &Db, changes: &Changes, goal: &mut Option<Goal>) -> Option<bool> {
-        let &mut Goal { stamp, position, .. } = match goal {
+    async fn look(&self, db: &Db, changes: &Changes, shared: Option<&Shared>, goal: &mut Option<Goal>) -> Option<bool> {
+        let Goal { change, position, .. } = match goal {
             Some(goal) => goal,
             None => {
                 let (stamp, set) = (changes.now(), Instant::now());
-                goal.insert(Goal { stamp, position: db.position().await.ok()?, set })
+                let moment = match shared {
+                    Some(shared) => shared.level().now().await,
+                    None => None,
+                };
+                let change = Covered { stamp, moment };
+                goal.insert(Goal { change, position: db.position().await.ok()?, set })
             }
         };
+        let position = *position;
         let replayed = db.replayed().await.ok()??;
         self.replayed.store(replayed, Ordering::Release);
         #[expect(clippy::cast_precision_loss)] // A gauge.
@@ -156,7 +170,7 @@ impl Replica {
         if replayed < position {
             return Some(false);
         }
-        *self.covered.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
+        *self.covered.lock().unwrap_or_else(PoisonError::into_inner) = Some(change.clone());
         Some(true)
     }
 

@@ -8,7 +8,7 @@
 //! | [`signal`] | waiting for Ctrl-C and SIGTERM |
 //! | [`http`] | the API's conventions: routes, extractors, answers, layers |
 //! | [`internal`] | the listener between roles: settings, internal token, TLS |
-//! | [`cache`] | bounded in-memory cache with single flight |
+//! | [`cache`] | bounds of caches in memory; answers in Redis that all instances share |
 //! | [`limits`] | rate limits by key, in this process or shared by all |
 //! | [`redis`] | the way to Redis, where there is one |
 //! | [`revocation`] | access tokens end with their session, in all processes |

@@ -158,11 +158,16 @@ impl Redis {
         self.run(what, async |mut connection| command.query_async(&mut connection).await).await
     }
 
-    /// Messages of a channel, on a connection of their own, until that breaks; an error if there is none.
-    pub async fn subscribe(&self, channel: &str) -> Result<impl Stream<Item = Vec<u8>> + Send + use<>, Unusable> {
+    /// Whether Redis is asked at the moment, or left alone because it did not answer.
+    pub fn is_usable(&self) -> bool {
+        self.0.circuit.is_usable.load(Ordering::Acquire)
+    }
+
+    /// Messages of some channels, on a connection of their own, until that breaks; an error if there is none.
+    pub async fn subscribe(&self, channels: &[&str]) -> Result<impl Stream<Item = Vec<u8>> + Send + use<>, Unusable> {
         let subscribing = async {
             let mut messages = self.0.client.get_async_pubsub().await?;
-            messages.subscribe(channel).await?;
+            messages.subscribe(channels).await?;
             Ok::<_, RedisError>(messages.into_on_message().map(|message| message.get_payload_bytes().to_vec()))
         };
         tokio::time::timeout(CONNECT, subscribing).await.ok().and_then(Result::ok).ok_or(Unusable::Silent)
@@ -274,7 +279,7 @@ mod tests {
         let server = PrivateRedis::start_with_tls(&certificate);
         let redis = trusting(&server, Some(certificate.authority.clone()));
         redis.ping().await.unwrap();
-        let mut messages = redis.subscribe("told").await.unwrap();
+        let mut messages = redis.subscribe(&["told"]).await.unwrap();
         let telling = redis.run("publish", async |mut connection| {
             redis::cmd("PUBLISH").arg("told").arg("news").query_async::<i64>(&mut connection).await
         });
@@ -288,7 +293,7 @@ mod tests {
             trusting(&server, None),
             trusting(&late, Some(expired.authority.clone())),
         ] {
-            assert!(refused.ping().await.is_err() && refused.subscribe("told").await.is_err());
+            assert!(refused.ping().await.is_err() && refused.subscribe(&["told"]).await.is_err());
             let reason = refused.0.client.get_multiplexed_async_connection().await.unwrap_err().to_string();
             assert!(reason.contains("certificate"), "{reason}");
         }

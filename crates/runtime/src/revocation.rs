@@ -106,7 +106,7 @@ impl Revocations {
 
     async fn follow(&self, redis: &Redis, stop: &CancellationToken) {
         loop {
-            if let Ok(messages) = redis.subscribe(&redis.key("sessions:ended")).await {
+            if let Ok(messages) = redis.subscribe(&[&redis.key("sessions:ended")]).await {
                 let mut messages = std::pin::pin!(messages);
                 // After the subscription: what came before it is in the set.
                 while self.sync().await && !stop.is_cancelled() {

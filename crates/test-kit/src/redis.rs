@@ -78,13 +78,31 @@ impl PrivateRedis {
         self.signal(Signal::CONT);
     }
 
-    /// Kills it. All that it held is gone.
+    /// Has it write all that it holds into a file, from which it starts when it is restarted.
+    pub fn save(&self) {
+        self.command("SAVE");
+    }
+
+    /// Has it forget everything.
+    pub fn flush(&self) {
+        self.command("FLUSHALL");
+    }
+
+    fn command(&self, command: &str) {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("redis-server is there");
+        let mut answer = [0; 5];
+        stream.write_all(format!("{command}\r\n").as_bytes()).expect("it takes a command");
+        stream.read_exact(&mut answer).expect("it answers");
+        assert_eq!(&answer, b"+OK\r\n");
+    }
+
+    /// Kills it. All that it held and did not save is gone.
     pub fn kill(&mut self) {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a killed child ends");
     }
 
-    /// Starts it again where it was, empty.
+    /// Starts it again where it was, with what it saved.
     pub fn restart(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         self.child = loop {

@@ -1,7 +1,7 @@
 //! Takes the live feed, which may double events and lose some, and makes of it each role's sequence.
 //!
-//! What is missing is read from the role's log. So is what a lost broker never brings: when the feed is silent, the hub
-//! asks the log how far it is. While a log can't be read, its role's events wait; none is passed over.
+//! What is missing is read from the role's log. So is what a lost broker never brings: when the feed had a gap, or is
+//! silent, the hub asks the log how far it is. While a log can't be read, its role's events wait; none is passed over.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use kernel::{Context, Failure};
 use metrics::{counter, gauge};
 use runtime::Tasks;
 use rustix::process::{Resource, Rlimit};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,6 +48,8 @@ pub struct Hub {
 struct Role {
     source: Arc<Source>,
     feed: mpsc::Sender<Arc<Envelope>>,
+    /// Told when the feed may have lost events.
+    gap: Arc<Notify>,
     /// Taken by the task that works for this role.
     fed: Mutex<Option<mpsc::Receiver<Arc<Envelope>>>>,
 }
@@ -58,7 +60,7 @@ impl Hub {
         let role = |(name, log)| {
             let (feed, fed) = mpsc::channel(FEED);
             let source = Arc::new(Source::new(name, log, config.recent_bytes));
-            Role { source, feed, fed: Mutex::new(Some(fed)) }
+            Role { source, feed, gap: Arc::default(), fed: Mutex::new(Some(fed)) }
         };
         Arc::new(Self {
             roles: logs.into_iter().map(role).collect(),
@@ -78,12 +80,20 @@ impl Hub {
         }
     }
 
+    /// The live feed may have lost events: has the logs asked at once how far they are.
+    pub fn note_gap(&self) {
+        for role in &self.roles {
+            role.gap.notify_one();
+        }
+    }
+
     /// Starts the work for each role. At shutdown connections are closed first.
     pub fn start(self: &Arc<Self>, tasks: &Tasks) {
         raise_file_limit();
         for role in &self.roles {
             let Some(fed) = role.fed.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
-            let follower = Follower { source: Arc::clone(&role.source), waiting: BTreeMap::new(), retry_at: None };
+            let (source, gap) = (Arc::clone(&role.source), Arc::clone(&role.gap));
+            let follower = Follower { source, gap, waiting: BTreeMap::new(), retry_at: None };
             let stop = tasks.shutdown_token();
             tasks.spawn("gateway.stream", async move {
                 stop.run_until_cancelled(Box::pin(follower.run(fed))).await;
@@ -142,6 +152,7 @@ fn raise_file_limit() {
 /// What makes one role's sequence.
 struct Follower {
     source: Arc<Source>,
+    gap: Arc<Notify>,
     /// Events that came before their turn.
     waiting: BTreeMap<i64, Arc<Envelope>>,
     /// When a log that failed is tried again.
@@ -167,6 +178,7 @@ impl Follower {
                         self.fill().await;
                     }
                 }
+                () = self.gap.notified() => self.look().await,
                 _ = look.tick() => {
                     if silent || !self.waiting.is_empty() {
                         self.look().await;

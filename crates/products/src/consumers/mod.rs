@@ -2,4 +2,5 @@
 
 mod invalidate_cache;
 
+pub(crate) use invalidate_cache::marks_of;
 pub use invalidate_cache::subscribe;

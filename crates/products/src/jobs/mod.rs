@@ -15,7 +15,17 @@ pub fn start(products: &Arc<Products>, tasks: &Tasks) {
     if products.db.has_replica() {
         let (products, stop) = (Arc::clone(products), tasks.shutdown_token());
         tasks.spawn("products.watch_replica", async move {
-            products.replica.watch(&products.db, &products.changes, stop).await;
+            products.replica.watch(&products.db, &products.changes, products.shared.as_ref(), stop).await;
+            Ok::<_, std::convert::Infallible>(())
+        });
+    }
+    if let Some(shared) = &products.shared {
+        shared.level().start(tasks);
+        let (products, stop) = (Arc::clone(products), tasks.shutdown_token());
+        tasks.spawn("products.hear_events", async move {
+            if let Some(shared) = &products.shared {
+                shared.follow(&products.db, &stop).await;
+            }
             Ok::<_, std::convert::Infallible>(())
         });
     }

@@ -20,7 +20,7 @@ impl Products {
         let changes = store::reservations::commit(&mut tx, order_id).await?;
         emit_levels(&mut tx, &changes).await?;
         tx.commit().await?;
-        self.stock_changed(&changes);
+        self.stock_changed(&changes).await;
         Ok(())
     }
 }

@@ -81,7 +81,7 @@ impl Products {
         let id = kernel::id::new_id();
         self.insert_product(first.conn(), id, &command, &checked).await?;
         first.finish(&id).await?;
-        self.product_changed(id);
+        self.product_changed(id).await;
         Ok(id)
     }
 

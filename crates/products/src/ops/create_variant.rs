@@ -120,7 +120,7 @@ impl Products {
         self.write_product(conn, product, None, None).await?;
         emit_levels(conn, level.as_slice()).await?;
         first.finish(&(id, product_id)).await?;
-        self.product_changed(product_id);
+        self.product_changed(product_id).await;
         Ok((id, product_id))
     }
 

@@ -33,7 +33,7 @@ impl Products {
         }
         emit_category(conn, &category).await?;
         first.finish(&id).await?;
-        self.changes.mark([Tag::Categories]);
+        self.changed([Tag::Categories]).await;
         Ok(id)
     }
 }

@@ -36,7 +36,7 @@ impl Products {
         };
         messaging::emit(conn, &event).await?;
         first.finish(&id).await?;
-        self.product_changed(id);
+        self.product_changed(id).await;
         Ok(id)
     }
 }

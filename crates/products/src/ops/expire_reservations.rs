@@ -39,7 +39,7 @@ impl Products {
         let changes = store::reservations::release(&mut tx, order_id, ReservationState::Reserved).await?;
         emit_levels(&mut tx, &changes).await?;
         tx.commit().await?;
-        self.stock_changed(&changes);
+        self.stock_changed(&changes).await;
         Ok(true)
     }
 }

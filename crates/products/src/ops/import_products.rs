@@ -10,7 +10,7 @@ use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{data, emit_levels, require_write};
+use super::{data, emit_levels, product_tags, require_write};
 use crate::cache::Tag;
 use crate::import::batches::{self, Batch, Message};
 use crate::import::plan::{self, Ground, Plan};
@@ -257,7 +257,7 @@ impl Products {
             self.write_plan(&mut tx, &plan).await?;
             store::imports::save(&mut tx, &row, &rejects).await?;
             tx.commit().await?;
-            self.mark_imported(&plan, made);
+            self.changed(imported_tags(&plan, made)).await;
         }
         run.row = row;
         Ok(rejects)
@@ -287,16 +287,16 @@ impl Products {
         emit_levels(conn, &levels).await?;
         Ok(())
     }
+}
 
-    fn mark_imported(&self, plan: &Plan<'_>, categories_made: bool) {
-        if categories_made {
-            self.changes.mark([Tag::Categories]);
-        }
-        let created = plan.new_products.iter().map(|new| new.id);
-        for id in created.chain(plan.refreshed.iter().copied()) {
-            self.product_changed(id);
-        }
+/// What an imported batch touches.
+fn imported_tags(plan: &Plan<'_>, categories_made: bool) -> Vec<Tag> {
+    let ids = plan.new_products.iter().map(|new| new.id).chain(plan.refreshed.iter().copied());
+    let mut tags: Vec<Tag> = ids.flat_map(product_tags).collect();
+    if categories_made {
+        tags.push(Tag::Categories);
     }
+    tags
 }
 
 impl Run {

@@ -139,17 +139,38 @@ impl Products {
         store::products::refresh_figures(conn, id, self.currency.as_str(), decimals).await
     }
 
-    /// Marks a product as changed in every way.
-    pub(crate) fn product_changed(&self, id: Uuid) {
-        self.changes.mark([Tag::Product(id), Tag::Stock(id), Tag::Listing]);
+    /// A product has changed in every way.
+    async fn product_changed(&self, id: Uuid) {
+        self.changed(product_tags(id)).await;
     }
 
-    /// Marks stock as changed.
-    fn stock_changed(&self, changes: &[LevelChange]) {
-        for LevelChange { level, product_id } in changes {
-            self.changes.mark(stock_tags(*product_id, level.on_hand - level.reserved));
+    /// Stock has changed.
+    async fn stock_changed(&self, changes: &[LevelChange]) {
+        let tags = |change: &LevelChange| stock_tags(change.product_id, change.level.on_hand - change.level.reserved);
+        self.changed(changes.iter().flat_map(tags)).await;
+    }
+
+    /// Marks what was changed. Call it after the commit, before the answer: when it returns, no instance that is reached
+    /// gives an answer from before. Nothing is left unmarked if it is dropped half way.
+    async fn changed(&self, tags: impl IntoIterator<Item = Tag>) {
+        let mut marks: Vec<u32> = tags.into_iter().map(Tag::mark).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        if marks.is_empty() {
+            return;
+        }
+        // Noted before it is marked: who takes a stamp after this can't find in Redis what was there before.
+        let telling = self.shared.as_ref().map(|shared| (shared.level(), shared.level().note(&marks)));
+        self.changes.mark(&marks);
+        if let Some((level, change)) = telling {
+            level.tell(change).await;
         }
     }
+}
+
+/// What a change of a product touches.
+pub(crate) fn product_tags(id: Uuid) -> [Tag; 3] {
+    [Tag::Product(id), Tag::Stock(id), Tag::Listing]
 }
 
 /// What a change of a product's stock touches. A list of what can be sold, or is sold out, loses a product that it shows

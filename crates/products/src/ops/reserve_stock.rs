@@ -32,7 +32,7 @@ impl Products {
     pub(crate) async fn reserve_stock(&self, command: ReserveStock) -> Result<Reserved, Error> {
         let (variants, quantities) = totals(&command)?;
         let (order_id, now) = (command.order_id, self.clock.now());
-        let _turn = self.turns.wait(&variants).await;
+        let turn = self.turns.wait(&variants).await;
         let mut tx = self.db.begin().await?;
         if !store::reservations::insert(&mut tx, order_id, ReservationState::Reserved, command.expires_at).await? {
             let found = store::reservations::lock(&mut tx, order_id).await?;
@@ -51,7 +51,9 @@ impl Products {
         }
         emit_levels(&mut tx, &changes).await?;
         tx.commit().await?;
-        self.stock_changed(&changes);
+        // The next one needs the rows, and need not wait until everybody knows.
+        drop(turn);
+        self.stock_changed(&changes).await;
         Ok(Reserved::Yes)
     }
 }

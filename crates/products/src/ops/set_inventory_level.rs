@@ -65,7 +65,7 @@ impl Products {
         let changes = [change];
         emit_levels(conn, &changes).await?;
         first.finish(&set).await?;
-        self.stock_changed(&changes);
+        self.stock_changed(&changes).await;
         Ok(set)
     }
 }

@@ -69,7 +69,7 @@ impl Products {
         };
         self.write_product(conn, product, None, set).await?;
         first.finish(&ids).await?;
-        self.product_changed(ids.1);
+        self.product_changed(ids.1).await;
         Ok(ids)
     }
 }

@@ -66,7 +66,7 @@ impl Products {
         store::categories::update(conn, &category, self.clock.now()).await?;
         emit_category(conn, &category).await?;
         first.finish(&category.id).await?;
-        self.changes.mark([Tag::Categories]);
+        self.changed([Tag::Categories]).await;
         Ok(category.id)
     }
 }

@@ -91,7 +91,7 @@ impl Products {
         let previous_slug = (before.slug != product.slug).then_some(before.slug);
         self.write_product(conn, product, previous_slug, None).await?;
         first.finish(&command.id).await?;
-        self.product_changed(command.id);
+        self.product_changed(command.id).await;
         Ok(command.id)
     }
 }

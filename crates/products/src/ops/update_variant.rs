@@ -68,7 +68,7 @@ impl Products {
         store::variants::update(conn, &variant, self.clock.now()).await?;
         self.write_product(conn, product, None, None).await?;
         first.finish(&ids).await?;
-        self.product_changed(ids.1);
+        self.product_changed(ids.1).await;
         Ok(ids)
     }
 }

@@ -11,6 +11,7 @@ mod linearizable;
 mod listing;
 mod replica;
 mod schema;
+mod shared_cache;
 mod statements;
 mod stock;
 mod support;

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use kernel::{Clock, Context, Failure, Scope};
 use pg::Db;
 use products::{Config, Products};
+use runtime::redis::Redis;
 use serde_json::{Value, json};
 use test_kit::TestDb;
 use tower::ServiceExt;
@@ -45,9 +46,14 @@ impl Shop {
 
     /// The role over this database.
     pub fn over(db: Db, config: &Config) -> Self {
+        Self::instance(db, config, None)
+    }
+
+    /// An instance of the role over this database, with this Redis.
+    pub fn instance(db: Db, config: &Config, redis: Option<Redis>) -> Self {
         let keyring = Keyring::new(&KeyringConfig::generate()).unwrap();
         let clock = Clock::system();
-        let products = Arc::new(Products::new(db, keyring, clock.clone(), config, None));
+        let products = Arc::new(Products::new(db, keyring, clock.clone(), config, redis));
         let tokens = TokenConfig {
             issuer: "https://shop.test".into(),
             audience: "shop".into(),

@@ -40,12 +40,16 @@ pub(super) fn start(roles: &Roles, transport: &Arc<dyn Transport>, tasks: &Tasks
 
 /// Every event goes to the stream's clients.
 pub(super) fn feed(hub: &Arc<Hub>, transport: &dyn Transport) {
-    let hub = Arc::clone(hub);
+    let (fed, told) = (Arc::clone(hub), Arc::clone(hub));
     let handler = move |event| {
-        hub.feed(event);
+        fed.feed(event);
         Box::pin(std::future::ready(())) as _
     };
     transport.subscribe_fanout(events::registry::every_kind(), Arc::new(handler));
+    transport.on_gap(Arc::new(move || {
+        told.note_gap();
+        Box::pin(std::future::ready(()))
+    }));
 }
 
 fn start_broker(settings: &Settings, tasks: &Tasks, health: &Health) -> anyhow::Result<RabbitMq> {

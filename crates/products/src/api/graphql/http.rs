@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use kernel::{Context, ErrorKind, Failure, Scope};
 use pg::Server;
+use runtime::cache::{Found, Looked, Moment};
 use runtime::http::extract::{body_failure, parse_json};
 use runtime::http::reply::FailureBody;
 use runtime::http::{ApiError, Caller};
@@ -23,6 +24,7 @@ use utoipa::ToSchema;
 use super::{Ask, errors, limits};
 use crate::Products;
 use crate::cache::{Answer, Sources};
+use crate::replica::Covered;
 
 /// Longest name of an operation.
 const MAX_NAME_CHARS: usize = 256;
@@ -177,6 +179,9 @@ async fn answer(
 ) -> Response {
     // What only staff see is not kept, and staff see what is, not what was.
     let kept = !context.has_scope(Scope::ReadProducts);
+    if kept {
+        products.check_memory().await;
+    }
     if kept && let Some(answer) = products.answers.get(&source.key, &products.changes).await {
         return send_kept(&answer, media, &source);
     }
@@ -188,7 +193,7 @@ async fn answer(
     if prepared.operation == OperationType::Query && kept {
         // A copy: the bytes are a part of what the connection read, which must not be kept with them.
         source.key = Bytes::copy_from_slice(&source.key);
-        let load = || load(&products, &context, &prepared);
+        let load = || load(&products, &context, &prepared, &source.key);
         return match products.answers.get_or_load(&source.key, &products.changes, load).await {
             Ok(answer) => send_kept(&answer, media, &source),
             Err(rendered) => send(&rendered, media),
@@ -273,24 +278,70 @@ impl Prepared {
     }
 }
 
-async fn load(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> Result<Answer, Rendered> {
+/// An answer that is to be kept: from what the instances share, or made and shared with them.
+async fn load(
+    products: &Arc<Products>,
+    context: &Context,
+    prepared: &Prepared,
+    request: &Bytes,
+) -> Result<Answer, Rendered> {
+    let Some(shared) = &products.shared else { return Ok(make(products, context, prepared).await?.0) };
+    let stamp = products.changes.now();
+    match shared.find(request).await {
+        Looked::Found(Found { body, marks }) => Ok(Answer::new(&body, marks, stamp)),
+        Looked::Missing(began) => {
+            let (answer, read_at) = make(products, context, prepared).await?;
+            let moment = match read_at {
+                ReadAt::Now => Some(began),
+                ReadAt::Moment(moment) => moment.and_then(|moment| moment.or_before(began)),
+            };
+            if let Some(moment) = moment {
+                shared.keep(request, &moment, &answer).await;
+            }
+            Ok(answer)
+        }
+        Looked::Closed | Looked::Unknown => Ok(make(products, context, prepared).await?.0),
+    }
+}
+
+/// Up to which change an answer is complete, in the order that all instances share.
+enum ReadAt {
+    /// Every change of before it was made.
+    Now,
+    /// Up to there; unknown if there is none.
+    Moment(Option<Moment>),
+}
+
+/// Makes an answer that is to be kept.
+async fn make(products: &Arc<Products>, context: &Context, prepared: &Prepared) -> Result<(Answer, ReadAt), Rendered> {
     if products.replica.is_usable()
-        && let Some(stamp) = products.replica.covered()
+        && let Some(Covered { stamp, moment }) = products.replica.covered()
         && let Some((rendered, sources)) = try_replica(products, context, prepared).await
     {
-        let answer = Answer::new(&rendered.body, &sources, stamp);
+        let answer = Answer::new(&rendered.body, sources.marks(), stamp);
         // The replica may not have a change of the last moment. The primary has.
-        if products.changes.are_all_in(&answer) {
+        if answer.has_all(&products.changes) {
             products.replica.count(Server::Replica);
-            return Ok(answer);
+            return Ok((answer, ReadAt::Moment(moment)));
         }
     }
     products.replica.count(Server::Primary);
     let stamp = products.changes.now();
     let (rendered, sources) = execute(products, context, prepared, Server::Primary).await;
     match sources {
-        Some(sources) => Ok(Answer::new(&rendered.body, &sources, stamp)),
+        Some(sources) => Ok((Answer::new(&rendered.body, sources.marks(), stamp), ReadAt::Now)),
         None => Err(rendered),
+    }
+}
+
+impl Products {
+    /// Gives up what is kept in memory if changes that were answered elsewhere may be missing in it.
+    async fn check_memory(&self) {
+        if let Some(shared) = &self.shared
+            && !shared.level().may_trust_memory().await
+        {
+            self.changes.mark_all();
+        }
     }
 }
 
