@@ -2,6 +2,7 @@
 //! quiet, and as processor time, which noise disturbs least.
 //!
 //! - `figures`: one file a figure
+//! - `event_log`: events written as a change writes them
 //! - `shop`: the private shop that is measured; `database`: PostgreSQL's own programs on it
 //! - `load`: programs that load it, each a process of its own; `http`: their client
 //! - `capture`, `replay`: the statements that a checkout sends, and the same as a script for pgbench
@@ -9,6 +10,7 @@
 
 mod capture;
 mod database;
+mod event_log;
 mod figures;
 mod http;
 mod load;
@@ -46,6 +48,12 @@ enum Command {
     /// Serve one answer (plan on stdin)
     #[command(hide = true)]
     Bare,
+    /// Publish and consume messages (plan on stdin)
+    #[command(hide = true)]
+    Broker,
+    /// Follow the stream (plan on stdin)
+    #[command(hide = true)]
+    Follow,
 }
 
 #[derive(clap::Args)]
@@ -83,8 +91,8 @@ fn main() -> ExitCode {
     let command = Cli::parse().command;
     // The programs that load the shop must leave it room: one thread is enough for them.
     let mut builder = match command {
-        Command::Repeat | Command::Buy => tokio::runtime::Builder::new_current_thread(),
-        Command::Run(_) | Command::Bare => tokio::runtime::Builder::new_multi_thread(),
+        Command::Repeat | Command::Buy | Command::Follow => tokio::runtime::Builder::new_current_thread(),
+        Command::Run(_) | Command::Bare | Command::Broker => tokio::runtime::Builder::new_multi_thread(),
     };
     let outcome = builder.enable_all().build().map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
@@ -93,6 +101,8 @@ fn main() -> ExitCode {
                 Command::Repeat => load::repeat::main().await,
                 Command::Buy => load::buy::main().await,
                 Command::Bare => load::bare::main().await,
+                Command::Broker => load::broker::main().await,
+                Command::Follow => load::follow::main().await,
             }
         })
     });

@@ -23,8 +23,14 @@ use crate::processes;
 pub const GRAPHQL: &str = "/api/v1/graphql";
 /// Every role.
 const ROLES: &str = "gateway,users,products,orders,webhooks";
-/// What every shop is told. Limits on requests of one address would be measured instead of the shop.
-const SETTINGS: [&str; 2] = ["telemetry.log=warn", "gateway.limits.enabled=false"];
+/// What every shop is told. Limits on requests of one address would be measured instead of the shop; the endpoint of the
+/// webhooks is on this machine.
+const SETTINGS: [&str; 4] = [
+    "telemetry.log=warn",
+    "gateway.limits.enabled=false",
+    "webhooks.allow_http=true",
+    "webhooks.allow_private_addresses=127.0.0.0/8",
+];
 /// The same of a further process.
 const NO_LIMITS: (&str, &str) = ("TRADEPOST__GATEWAY__LIMITS__ENABLED", "false");
 /// What `run.json` calls the shop's own process.
@@ -74,6 +80,7 @@ struct Run {
     pids: BTreeMap<String, u32>,
     #[serde(default)]
     roles: Vec<RoleProcess>,
+    rabbitmq: Option<String>,
 }
 
 /// A process of a shop whose roles run apart.
@@ -137,6 +144,17 @@ impl Shop {
     /// PostgreSQL's process.
     pub fn postgres_pid(&self) -> anyhow::Result<u32> {
         self.run.pids.get("postgres").copied().context("run.json has no process id of PostgreSQL")
+    }
+
+    /// The process of a role that runs apart.
+    pub fn role_pid(&self, role: &str) -> anyhow::Result<u32> {
+        let process = self.run.roles.iter().find(|process| process.role == role);
+        process.map(|process| process.pid).with_context(|| format!("run.json has no process of {role}"))
+    }
+
+    /// The broker's address, with its login.
+    pub fn rabbitmq_url(&self) -> anyhow::Result<&str> {
+        self.run.rabbitmq.as_deref().context("the shop has no broker")
     }
 
     /// Processor time that each part has used up to now, in milliseconds: `tradepost`, or each role by its name, and the
@@ -218,6 +236,14 @@ impl Shop {
         let mut connection = Connection::open(self.address()?).await?;
         let answer = connection.send(&request("POST", GRAPHQL, token, Some(&body))).await?.json()?;
         ensure!(answer.get("errors").is_none(), "GraphQL: {answer}");
+        Ok(answer["data"].clone())
+    }
+
+    /// An answer of the REST API to a request with a JSON body, as staff.
+    pub async fn send(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let mut connection = Connection::open(self.address()?).await?;
+        let answer = connection.send(&request(method, path, Some(token), body)).await?.json()?;
+        ensure!(answer["data"].is_object(), "{method} {path}: {answer}");
         Ok(answer["data"].clone())
     }
 

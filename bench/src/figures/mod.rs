@@ -3,11 +3,14 @@
 
 mod checkout;
 mod cost;
+mod deliveries;
+mod events;
 mod flash;
 mod import;
 mod listing;
 mod product;
 mod start;
+mod stream;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -41,6 +44,12 @@ pub enum Name {
     Flash,
     /// With --split: what reads and checkouts cost more than in one process
     Cost,
+    /// With --split: events from commit to consumer against the bare broker
+    Events,
+    /// With --split: webhook deliveries against a bare HTTP client
+    Deliveries,
+    /// With --split: 10,000 connections of the stream
+    Stream,
 }
 
 impl Name {
@@ -48,7 +57,7 @@ impl Name {
     const TOGETHER: [Self; 7] =
         [Self::Import, Self::Start, Self::Product, Self::Listing, Self::Search, Self::Checkout, Self::Flash];
     /// Those of a shop whose roles run apart.
-    const APART: [Self; 1] = [Self::Cost];
+    const APART: [Self; 4] = [Self::Cost, Self::Events, Self::Deliveries, Self::Stream];
 
     /// All of a topology.
     pub fn all(topology: Topology) -> &'static [Self] {
@@ -149,6 +158,9 @@ impl Bench {
             Name::Checkout => checkout::measure(self, shop, report).await,
             Name::Flash => flash::measure(shop, report).await,
             Name::Cost => cost::measure(self, shop, products, report).await,
+            Name::Events => events::measure(self, shop, report).await,
+            Name::Deliveries => deliveries::measure(self, shop, report).await,
+            Name::Stream => stream::measure(self, shop, report).await,
         }
     }
 }

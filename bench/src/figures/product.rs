@@ -1,12 +1,6 @@
 //! A product by its slug through the gateway, from the cache, against a bare handler that returns the same bytes.
 
-use std::net::SocketAddr;
-use std::process::Stdio;
-
-use anyhow::Context;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
 
 use super::{AT_ONCE, Bench};
 use crate::http::{Connection, request};
@@ -27,7 +21,7 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
         String::from_utf8(connection.send(sent.as_bytes()).await?.body.to_vec())?
     };
     report.note(format!("product: the answer has {} bytes.", body.len()));
-    let (mut child, bare) = serve_bare(body).await?;
+    let (running, bare) = bare::serve(body, GRAPHQL).await?;
     let plan = |address| repeat::Plan {
         address,
         connections: AT_ONCE,
@@ -35,7 +29,7 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
         requests: vec![sent.clone()],
         expect: expect.clone(),
     };
-    let bare_pid = child.id().context("the bare handler has ended")?;
+    let bare_pid = running.pid()?;
     let mut rounds = Rounds::default();
     for _ in 0..bench.rounds {
         let cpu = processes::of_process(bare_pid)?;
@@ -46,7 +40,7 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
         let cost = Cpu::now(shop.pid()?, shop.postgres_pid()?)?.since(before, ours.answers);
         rounds.add(&ours, &theirs, cost, bare_cpu);
     }
-    child.kill().await?;
+    running.end().await?;
     rounds.tell(report);
     Ok(())
 }
@@ -106,15 +100,4 @@ impl Rounds {
 #[expect(clippy::cast_precision_loss)] // counts of seconds
 fn count(answers: u64) -> f64 {
     answers.max(1) as f64
-}
-
-/// The bare handler in a process of its own.
-async fn serve_bare(body: String) -> anyhow::Result<(Child, SocketAddr)> {
-    let mut command = Command::new(std::env::current_exe()?);
-    let mut child = command.arg("bare").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-    let plan = bare::Plan { body, path: GRAPHQL.to_owned() };
-    child.stdin.take().context("no input")?.write_all(&serde_json::to_vec(&plan)?).await?;
-    let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-    let address = lines.next_line().await?.context("the bare handler did not start")?.parse()?;
-    Ok((child, address))
 }

@@ -228,7 +228,7 @@ impl Listeners {
 
     /// A promise made at `number` has come back.
     fn rely(&self, number: u64) {
-        let time = u64::try_from((LEASE - MARGIN).as_millis()).unwrap_or(0);
+        let time = u64::try_from(LEASE.saturating_sub(MARGIN).as_millis()).unwrap_or(0);
         self.trusted_until.fetch_max(number + time, Ordering::AcqRel);
         self.renewed.notify_waiters();
     }

@@ -52,7 +52,7 @@ pub struct Moment {
 impl Moment {
     /// The earlier one of two; none if they can't be compared, because Redis lost its memory in between.
     pub fn or_before(self, other: Self) -> Option<Self> {
-        (self.epoch == other.epoch).then(|| if other.count < self.count { other } else { self })
+        (self.epoch == other.epoch).then_some(if other.count < self.count { other } else { self })
     }
 }
 
