@@ -1,7 +1,6 @@
 //! Webhooks that one instance delivers in a second, against a bare client that sends the same bodies to the same receiver
 //! over as many connections, in alternating rounds.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
@@ -13,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Bench;
 use super::flash::make_product;
+use super::rounds::{Names, Rounds};
 use crate::database::Database;
 use crate::event_log::{EventLog, KIND};
 use crate::load::{self, bare, repeat};
@@ -52,17 +52,17 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
         let theirs: repeat::Outcome = load::run("repeat", &plan).await?;
         let before = shop.processor_time()?;
         let ours = deliver(shop, &token, &id, &webhooks).await?;
-        for (part, time) in shop.processor_time()? {
-            let used = time - before.get(&part).copied().unwrap_or_default();
-            rounds.cpu.entry(part).or_default().push(used / count(DELIVERIES));
-        }
-        rounds.per_second.push(ours);
-        rounds.bare_per_second.push(theirs.per_second);
-        rounds.share.push(ours / theirs.per_second);
+        rounds.add(shop, &before, count(DELIVERIES), ours, theirs.per_second)?;
     }
     receiver.end().await?;
     shop.send(&token, "DELETE", &format!("{ENDPOINTS}/{id}"), None).await.ok();
-    rounds.tell(report);
+    let names = Names {
+        figure: "deliveries",
+        ours: "per second of one instance",
+        bare: "the bare client",
+        operation: "delivery",
+    };
+    rounds.tell(&names, report);
     Ok(())
 }
 
@@ -118,25 +118,6 @@ async fn signed_requests(webhooks: &Database, secret: &str) -> anyhow::Result<Ve
         ))
     });
     requests.collect()
-}
-
-#[derive(Default)]
-struct Rounds {
-    share: Vec<f64>,
-    per_second: Vec<f64>,
-    bare_per_second: Vec<f64>,
-    cpu: BTreeMap<String, Vec<f64>>,
-}
-
-impl Rounds {
-    fn tell(&self, report: &mut Report) {
-        report.add("deliveries", "per second as a share of the bare client", "", &self.share, None);
-        report.add("deliveries", "per second of one instance", "/s", &self.per_second, None);
-        report.add("deliveries", "the bare client", "/s", &self.bare_per_second, None);
-        for (part, values) in self.cpu.iter().filter(|(_, values)| values.iter().any(|value| *value >= 0.01)) {
-            report.add("deliveries", &format!("CPU per delivery: {part}"), "ms", values, None);
-        }
-    }
 }
 
 #[expect(clippy::cast_precision_loss)] // thousands

@@ -1,7 +1,7 @@
 //! Events from the commit of a change to their consumer through RabbitMQ, against the broker alone with the same messages,
 //! in alternating rounds: first as fast as they go, then at a steady rate.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Bench;
 use super::flash::make_product;
+use super::rounds::{Names, Rounds};
 use crate::database::Database;
 use crate::event_log::{EventLog, KIND};
 use crate::load::{self, Latencies, Latency, broker};
@@ -44,15 +45,10 @@ pub async fn measure(bench: &Bench, shop: &Shop, report: &mut Report) -> anyhow:
         let bare: broker::Outcome = load::run("broker", &plan(EVENTS, None)?).await?;
         let before = shop.processor_time()?;
         let ours = through_the_shop(shop, &log, EVENTS).await?;
-        for (part, time) in shop.processor_time()? {
-            let used = time - before.get(&part).copied().unwrap_or_default();
-            rounds.cpu.entry(part).or_default().push(used / count(EVENTS));
-        }
-        rounds.per_second.push(ours);
-        rounds.bare_per_second.push(bare.per_second);
-        rounds.share.push(ours / bare.per_second);
+        rounds.add(shop, &before, count(EVENTS), ours, bare.per_second)?;
     }
-    rounds.tell(report);
+    let names = Names { figure: "events", ours: "commit to consumer", bare: "the broker alone", operation: "event" };
+    rounds.tell(&names, report);
     let bare: broker::Outcome = load::run("broker", &plan(steady_count(bench), Some(STEADY))?).await?;
     tell_delay("the broker alone", &bare.delay, report);
     tell_delay("commit to consumer", &steadily(bench, shop, &log).await?, report);
@@ -113,25 +109,6 @@ async fn until_handled(webhooks: &Database, events: i64) -> anyhow::Result<()> {
         }
         ensure!(Instant::now() < deadline, "{} events wait after {} s", events - there, PATIENCE.as_secs());
         sleep(LOOK).await;
-    }
-}
-
-#[derive(Default)]
-struct Rounds {
-    share: Vec<f64>,
-    per_second: Vec<f64>,
-    bare_per_second: Vec<f64>,
-    cpu: BTreeMap<String, Vec<f64>>,
-}
-
-impl Rounds {
-    fn tell(&self, report: &mut Report) {
-        report.add("events", "per second as a share of the broker alone", "", &self.share, None);
-        report.add("events", "commit to consumer", "/s", &self.per_second, None);
-        report.add("events", "the broker alone", "/s", &self.bare_per_second, None);
-        for (part, values) in self.cpu.iter().filter(|(_, values)| values.iter().any(|value| *value >= 0.01)) {
-            report.add("events", &format!("CPU per event: {part}"), "ms", values, None);
-        }
     }
 }
 

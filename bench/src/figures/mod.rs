@@ -9,6 +9,7 @@ mod flash;
 mod import;
 mod listing;
 mod product;
+mod rounds;
 mod start;
 mod stream;
 

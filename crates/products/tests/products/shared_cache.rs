@@ -11,6 +11,7 @@ use runtime::Tasks;
 use runtime::redis::{Redis, RedisConfig};
 use serde_json::json;
 use test_kit::{PrivateRedis, TestDb};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::support::Shop;
@@ -161,6 +162,40 @@ async fn by_no_instance_is_read_what_was_there_before_an_answered_change() {
     tokio::join!(write, join_all((0..6).map(|reader| read(&shops[reader % 2]))));
     assert_eq!((count(&shops[0]).await, count(&shops[1]).await), (ROUNDS, ROUNDS));
     drop(shops);
+    all.end().await;
+}
+
+/// Another process that is stopped: its tasks and its memory stand still, while its clock goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_was_frozen_holds_nobody_up_for_long_and_gives_nothing_old_when_it_goes_on() {
+    let all = Instances::open(None).await;
+    let one = all.start();
+    let (_, variant) = one.product("board", 100, 5).await;
+    let (loaded, has_loaded) = oneshot::channel();
+    let (thaw, thawed) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let all = &all;
+        let frozen = scope.spawn(move || {
+            let process = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            process.block_on(async {
+                let two = all.start();
+                all.until_shared(&one, &two).await;
+                assert_eq!(count(&two).await, 5);
+                loaded.send(one).ok().unwrap();
+                thawed.recv().unwrap();
+                count(&two).await
+            })
+        });
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let one = has_loaded.await.unwrap();
+                one.set_stock(variant, 6).await;
+                assert_eq!(count(&one).await, 6);
+            });
+        });
+        thaw.send(()).unwrap();
+        assert_eq!(frozen.join().unwrap(), 6);
+    });
     all.end().await;
 }
 
